@@ -1,0 +1,61 @@
+// One leader among several operators, by a Lease; the algorithm of client-go's leaderelection: a candidate takes the
+// Lease when it has *observed* it unchanged for the lease duration on its own monotonic clock; the leader renews every
+// retry period and gives up when it could not renew for the renew deadline.
+//
+// As kube::WriteGuard it refuses every write of the leader's client once the lease may have run out by our own clock,
+// so that a leader that was frozen stops writing before it even notices.
+//
+// Thread safety: all methods from every thread. Callbacks run on the election's own thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "controller/base/clock.h"
+#include "controller/base/logging.h"
+#include "controller/base/random.h"
+#include "controller/kube/client.h"
+#include "controller/kube/lease.h"
+
+namespace prometheus {
+class Registry;
+}
+
+namespace convoke::runtime {
+
+struct LeaderElectionOptions {
+  kube::ObjectKey lease;  // namespace and name
+  std::string identity;   // unique for each process
+  Duration lease_duration = std::chrono::seconds(15);
+  Duration renew_deadline = std::chrono::seconds(10);
+  Duration retry_period = std::chrono::seconds(2);
+  double jitter = 1.2;
+};
+
+class LeaderElector final : public kube::WriteGuard {
+ public:
+  struct Callbacks {
+    std::function<void()> on_started_leading;
+    std::function<void()> on_stopped_leading;  // leadership was lost (not: released); the process should end
+    std::function<void(const std::string& identity)> on_new_leader;
+  };
+
+  // `client` must not have this elector as its guard.
+  LeaderElector(kube::Client& client, Clock& clock, Random& random, Logger log, prometheus::Registry& registry,
+                LeaderElectionOptions options, Callbacks callbacks);
+  ~LeaderElector() override;
+
+  void start();
+  // Stops the election. `release` gives the Lease up at once (only after the workers ended).
+  void stop(bool release);
+  bool is_leader() const;
+  std::string leader() const;  // the holder last observed
+  Status may_write() override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace convoke::runtime

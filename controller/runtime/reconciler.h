@@ -1,0 +1,27 @@
+// What a controller calls for each key: bring one object closer to its desired state.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "controller/base/result.h"
+#include "controller/kube/object.h"
+
+namespace convoke::runtime {
+
+// How a reconcile ended; nothing else is possible.
+struct Done {};                       // nothing to do until the object or something it watches changes
+struct RequeueAfter { Duration delay; };  // look again then, unless a change comes first
+struct Retry { Error error; };        // a passing error: again with per-key exponential backoff
+struct Terminal { Error error; };     // cannot succeed without a change of the object: not retried
+
+using ReconcileResult = std::variant<Done, RequeueAfter, Retry, Terminal>;
+
+class Reconciler {
+ public:
+  virtual ~Reconciler() = default;
+  // Never called twice at once for the same key; called for different keys from many threads.
+  virtual ReconcileResult reconcile(const kube::ObjectKey& key) = 0;
+};
+
+}  // namespace convoke::runtime

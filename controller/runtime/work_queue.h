@@ -1,0 +1,63 @@
+// The queue between "something changed" and "reconcile this key": each key is held at most once, is never given to two
+// workers at once, and comes back with per-key exponential backoff. After client-go's workqueue (queue, dirty and
+// processing sets and a waiting heap), with priorities as controller-runtime's priority queue.
+//
+// Thread safety: all methods from every thread. One mutex, one condition.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "controller/base/clock.h"
+#include "controller/kube/object.h"
+
+namespace convoke::runtime {
+
+class WorkQueueMetrics;  // work_queue_metrics.h: workqueue_*
+
+// Higher first; equal priorities are first in, first out.
+inline constexpr int kPriorityLow = -100;  // initial list and resync
+inline constexpr int kPriorityNormal = 0;
+inline constexpr int kPriorityHigh = 100;  // a decision waits to be written
+
+struct BackoffOptions {
+  Duration base = std::chrono::milliseconds(5);
+  Duration max = std::chrono::seconds(1000);
+};
+
+class WorkQueue {
+ public:
+  WorkQueue(Clock& clock, WorkQueueMetrics& metrics, BackoffOptions backoff = {});
+  ~WorkQueue();
+
+  // Adding a key that waits keeps the higher of both priorities; one that is processed is queued again at done().
+  void add(const kube::ObjectKey& key, int priority = kPriorityNormal);
+  // Adds after `delay`; the earlier of several delays wins.
+  void add_after(const kube::ObjectKey& key, Duration delay, int priority = kPriorityNormal);
+  // Adds after the key's backoff, which doubles each time until forget().
+  void add_rate_limited(const kube::ObjectKey& key, int priority = kPriorityNormal);
+  void forget(const kube::ObjectKey& key);
+  int failures(const kube::ObjectKey& key) const;
+
+  // Blocks for the next key; none once shut down and empty of ready keys. Every key got must be given to done().
+  std::optional<kube::ObjectKey> get();
+  void done(const kube::ObjectKey& key);
+
+  // No further keys are handed out; get() returns none to every waiting worker. Adds are ignored.
+  void shut_down();
+  // Ready keys (not the delayed ones).
+  std::size_t size() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace convoke::runtime

@@ -1,0 +1,55 @@
+# Rules that every target shares: warnings, sanitizers, and the two ways to declare a part of the house.
+
+add_library(convoke_build_rules INTERFACE)
+target_include_directories(convoke_build_rules INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(convoke_build_rules INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wconversion -Wno-sign-conversion -Werror
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+target_compile_definitions(convoke_build_rules INTERFACE CONVOKE_VERSION="${CONVOKE_VERSION}")
+if(CONVOKE_SANITIZE)
+  target_compile_options(convoke_build_rules INTERFACE
+    -fsanitize=${CONVOKE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(convoke_build_rules INTERFACE -fsanitize=${CONVOKE_SANITIZE})
+endif()
+
+# convoke_library(NAME USES a b ...): the .cpp files of the current folder as a static library. USES names
+# everything that the folder may include; a folder without .cpp files becomes a header-only library.
+function(convoke_library name)
+  cmake_parse_arguments(ARG "" "" "USES" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    target_link_libraries(${name} PUBLIC convoke_build_rules ${ARG_USES})
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE convoke_build_rules ${ARG_USES})
+  endif()
+endfunction()
+
+# convoke_program(NAME USES ...): the .cpp files of the current folder as a program.
+function(convoke_program name)
+  cmake_parse_arguments(ARG "" "" "USES" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE convoke_build_rules ${ARG_USES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+endfunction()
+
+# convoke_test(NAME USES ...): the *_test.cpp files of the current folder as one GoogleTest program, each test known
+# to ctest by itself, under the label LABEL (default: unit).
+function(convoke_test name)
+  cmake_parse_arguments(ARG "" "LABEL" "USES" ${ARGN})
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL unit)
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE convoke_build_rules ${ARG_USES} GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 120)
+endfunction()
