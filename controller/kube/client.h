@@ -6,9 +6,12 @@
 //
 // Thread safety: every method may be called from every thread; each blocks until its answer or deadline.
 // Ownership: the transport, clock, random, metrics and guard outlive the client.
-// Errors: the API's Status object becomes an Error (errors.h). 429 and 503 with Retry-After are waited for and sent
-// again within the deadline; GETs are also sent again after a broken connection. A write whose answer was lost returns
-// Unavailable or Timeout and may have been carried out: callers use deterministic names and preconditions.
+// Errors: the API's Status object becomes an Error (errors.h) whose message says what was being done to which
+// object. 429 is waited out (Retry-After) and sent again within the deadline, since it was not carried out.
+// GETs are also sent again after a 503 with Retry-After and after a broken connection. A write whose answer
+// was lost returns Unavailable or Timeout and may have been carried out: callers use deterministic names and
+// preconditions. A JSON Patch with a `test` that the server could not apply is a Conflict. A watch is tried
+// once: its caller backs off.
 #pragma once
 
 #include <memory>
@@ -66,8 +69,8 @@ struct PatchOptions {
   bool force = false;              // Apply only
 };
 
-// Asked before each write of a client that has one; an error is returned instead of sending. The leader's client uses
-// it, so that a deposed leader stops writing even before it notices.
+// Asked before each write of a client that has one; an error is returned instead of sending. The leader's
+// client uses it, so that a deposed leader stops writing even before it notices.
 class WriteGuard {
  public:
   virtual ~WriteGuard() = default;
@@ -82,10 +85,12 @@ struct ClientOptions {
 
 class Client {
  public:
-  Client(Transport& transport, Clock& clock, Random& random, ClientMetrics& metrics, ClientOptions options = {});
+  Client(Transport& transport, Clock& clock, Random& random, ClientMetrics& metrics,
+         ClientOptions options = {});
 
   Result<Json> get(const ResourceType& type, const ObjectKey& key);
-  Result<ListPage> list(const ResourceType& type, const std::string& namespace_, const ListOptions& options = {});
+  Result<ListPage> list(const ResourceType& type, const std::string& namespace_,
+                        const ListOptions& options = {});
   // The raw watch body: one JSON object a line. A status other than 200 is an Error.
   Result<std::unique_ptr<BodyStream>> watch(const ResourceType& type, const std::string& namespace_,
                                             const WatchOptions& options);
@@ -94,21 +99,30 @@ class Client {
   Result<Json> update(const ResourceType& type, const Json& object);
   // PUT of the status subresource. `object` needs metadata.{name,namespace,resourceVersion} and status only.
   Result<Json> update_status(const ResourceType& type, const Json& object);
-  Result<Json> patch(const ResourceType& type, const ObjectKey& key, const Json& patch, const PatchOptions& options);
+  Result<Json> patch(const ResourceType& type, const ObjectKey& key, const Json& patch,
+                     const PatchOptions& options);
   // Success also means that deletion has begun (finalizers, foreground).
   Status remove(const ResourceType& type, const ObjectKey& key, const DeleteOptions& options = {});
   // GET of any path ("/version", "/readyz"): the body as text.
   Result<std::string> get_raw(const std::string& path);
+  // Ends waits between attempts, now and later: those calls return Cancelled. Exchanges in progress are ended
+  // by Transport::shutdown().
+  void shutdown();
 
  private:
-  Result<HttpResponse> exchange(HttpRequest request, const ResourceType* type, bool is_write);
-  Result<Json> exchange_json(HttpRequest request, const ResourceType& type, bool is_write);
+  Result<Json> put(const ResourceType& type, const Json& object, const std::string& subresource,
+                   const char* verb);
+  Result<Json> exchange_json(HttpRequest request, bool is_write);
+  Result<HttpResponse> exchange(HttpRequest request, bool is_write);
+  Result<HttpResponse> send_once(const HttpRequest& request, bool is_write);
+  std::optional<Duration> delay_before_retry(const Error& error, bool is_write, int attempt);
 
   Transport& transport_;
   Clock& clock_;
   Random& random_;
   ClientMetrics& metrics_;
   ClientOptions options_;
+  StopSignal stop_;
 };
 
 }  // namespace convoke::kube

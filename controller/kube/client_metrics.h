@@ -1,5 +1,5 @@
-// rest_client_requests_total{code,method,host} and rest_client_request_duration_seconds{verb,host}, as client-go names
-// them. Thread-safe.
+// rest_client_requests_total{code,method,host} and rest_client_request_duration_seconds{verb,host}, as
+// client-go names them. Thread-safe.
 #pragma once
 
 #include <memory>

@@ -47,12 +47,16 @@ struct ClusterConfig {
 };
 
 struct ConfigOptions {
-  std::string kubeconfig;  // path; empty: $KUBECONFIG (its first existing file), then in-cluster, then ~/.kube/config
-  std::string context;     // empty: current-context
-  bool allow_insecure = false;  // without it, insecure-skip-tls-verify and http:// to a non-loopback host are refused
+  // A path; empty: $KUBECONFIG (a list of files, merged), then in-cluster, then ~/.kube/config.
+  std::string kubeconfig;
+  std::string context;  // empty: current-context
+  bool allow_insecure =
+      false;  // without it, insecure-skip-tls-verify and http:// to a non-loopback host are refused
 };
 
 Result<ClusterConfig> load_config(const ConfigOptions& options);
+// "127.0.0.1:6443", the `host` label of rest_client_* metrics.
+std::string server_host(const ClusterConfig& config);
 // `text` is the kubeconfig; relative paths are taken from `directory`.
 Result<ClusterConfig> parse_kubeconfig(const std::string& text, const std::string& directory,
                                        const ConfigOptions& options);

@@ -1,5 +1,5 @@
-// Transport over cpprestsdk: connection reuse, mTLS, bearer tokens and certificates that rotate, real deadlines, and
-// streams with bounded memory. The only place that sees cpprestsdk, pplx or their exceptions.
+// Transport over cpprestsdk: connection reuse, mTLS, bearer tokens and certificates that rotate, real
+// deadlines, and streams with bounded memory. The only place that sees cpprestsdk, pplx or their exceptions.
 //
 // Thread safety and errors: as transport.h says. No callback of cpprestsdk's pool ever blocks.
 #pragma once
@@ -19,7 +19,7 @@ struct TransportOptions {
 };
 
 // Error Invalid if the configuration's files or PEM texts cannot be read.
-Result<std::unique_ptr<Transport>> make_cpprest_transport(const ClusterConfig& config, Clock& clock, Logger log,
-                                                          TransportOptions options = {});
+Result<std::unique_ptr<Transport>> make_cpprest_transport(const ClusterConfig& config, Clock& clock,
+                                                          Logger log, TransportOptions options = {});
 
 }  // namespace convoke::kube

@@ -7,7 +7,8 @@
 
 namespace convoke::kube {
 
-// For any status outside 200..299: reads the metav1.Status in the body (if it is one), the causes and Retry-After.
+// For any status outside 200..299: reads the metav1.Status in the body (if it is one), the causes and
+// Retry-After.
 Error error_from_response(const HttpResponse& response);
 // A metav1.Status object, as in-stream ERROR events carry it.
 Error error_from_status(const Json& status);

@@ -11,7 +11,8 @@ namespace convoke {
 
 using Json = nlohmann::json;
 
-// Parses without exceptions. Error Invalid says at which byte and why. Nesting deeper than 200 levels is refused.
+// Parses without exceptions. Error Invalid says at which byte and why. Nesting deeper than 200 levels is
+// refused.
 Result<Json> parse_json(std::string_view text);
 // Compact text; bytes that are not UTF-8 are replaced, never thrown over.
 std::string dump_json(const Json& value);

@@ -23,7 +23,8 @@ struct ResourceType {
   bool namespaced = true;
 
   std::string api_version() const;  // "convoke.dev/v1alpha1", "v1"
-  // "/apis/convoke.dev/v1alpha1/namespaces/ns/tasks[/name[/subresource]]"; an empty namespace means all of them.
+  // "/apis/convoke.dev/v1alpha1/namespaces/ns/tasks[/name[/subresource]]"; an empty namespace means all of
+  // them.
   std::string path(const std::string& namespace_, const std::string& name = "",
                    const std::string& subresource = "") const;
   auto operator<=>(const ResourceType&) const = default;
@@ -74,8 +75,8 @@ ObjectMeta meta_from_json(const Json& object);
 // {"name":..., "namespace":..., ...}: only what is set.
 Json meta_to_json(const ObjectMeta& meta);
 
-// resourceVersions of one resource, as numbers that grow (guaranteed from Kubernetes 1.35, true of etcd before);
-// 0 if it is not a number.
+// resourceVersions of one resource, as numbers that grow (guaranteed from Kubernetes 1.35, true of etcd
+// before); 0 if it is not a number.
 std::uint64_t resource_version_number(const std::string& resource_version);
 
 // Names a object for Events, logs and messages.

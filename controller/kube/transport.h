@@ -1,10 +1,10 @@
-// The seam between Convoke and HTTP: CpprestTransport (cpprest_transport.h) speaks to a real API server, the tests'
-// FakeApiServer (tests/fakes/) answers in the same process.
+// The seam between Convoke and HTTP: CpprestTransport (cpprest_transport.h) speaks to a real API server, the
+// tests' FakeApiServer (tests/fakes/) answers in the same process.
 //
-// Thread safety: a Transport may be called from every thread; calls block the calling thread. A BodyStream is read by
-// one thread and may be cancelled by any other.
-// Errors: Unavailable (no answer, broken connection), Timeout (the request's deadline), Cancelled (after shutdown() or
-// cancel()), Unauthorized only where credentials cannot be had at all. An answer of any HTTP status is not an error here.
+// Thread safety: a Transport may be called from every thread; calls block the calling thread. A BodyStream is
+// read by one thread and may be cancelled by any other. Errors: Unavailable (no answer, broken connection),
+// Timeout (the request's deadline), Cancelled (after shutdown() or cancel()), Unauthorized only where
+// credentials cannot be had at all. An answer of any HTTP status is not an error here.
 #pragma once
 
 #include <map>
@@ -21,7 +21,8 @@ struct HttpRequest {
   std::string path;    // with the query, percent-encoded: "/api/v1/namespaces?limit=500"
   std::string body = {};
   std::string content_type = {};  // of the body
-  Duration deadline = std::chrono::seconds(30);  // for the whole exchange; for a stream: until the headers are there
+  Duration deadline =
+      std::chrono::seconds(30);  // for the whole exchange; for a stream: until the headers are there
 };
 
 struct HttpResponse {
@@ -30,7 +31,8 @@ struct HttpResponse {
   std::string body = {};
 };
 
-// A response body that is read as it arrives, with bounded memory: bytes that are not read hold the sender back.
+// A response body that is read as it arrives, with bounded memory: bytes that are not read hold the sender
+// back.
 class BodyStream {
  public:
   virtual ~BodyStream() = default;

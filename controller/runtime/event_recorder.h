@@ -1,10 +1,12 @@
 // Events (events.k8s.io/v1): what happened to an object and why, for `kubectl describe`.
 //
-// Asynchronous: record() never blocks and never fails a reconcile. Equal events (object, type, reason, action, note)
-// become one with a series count; a flood of one object or of all is limited (token buckets), Warnings going first,
-// and what was dropped is counted in convoke_events_dropped_total. flush() sends what waits.
+// Asynchronous: record() never blocks and never fails a reconcile. Equal events (object, type, reason,
+// action, note) become one with a series count; a flood of one object or of all is limited (token buckets),
+// Warnings going first, and what was dropped is counted in convoke_events_dropped_total{reason}. What exactly
+// is sent when: event_aggregator.h.
 //
-// Thread safety: all methods from every thread.
+// Thread safety: all methods from every thread, but start and stop once.
+// Errors: an Event that cannot be sent is dropped, counted and logged at debug.
 #pragma once
 
 #include <memory>
@@ -26,21 +28,22 @@ enum class EventType { Normal, Warning };
 class EventRecorder {
  public:
   virtual ~EventRecorder() = default;
-  // `reason`: CamelCase, why ("Assigned"); `action`: CamelCase, what was done ("Assign"); `note`: for people, cut to
-  // 1 KiB.
+  // `reason`: CamelCase, why ("Assigned"); `action`: CamelCase, what was done ("Assign"); `note`: for people,
+  // cut to 1 KiB.
   virtual void record(const kube::ObjectReference& regarding, EventType type, const std::string& reason,
                       const std::string& action, const std::string& note) = 0;
 };
 
 struct EventOptions {
   std::string reporting_controller = "convoke.dev/operator";
-  std::string reporting_instance;       // the Pod's or host's name
-  double events_per_second = 20;        // over all objects
+  std::string reporting_instance;  // the Pod's or host's name
+  double events_per_second = 20;   // over all objects
   int burst = 100;
-  int burst_per_object = 25;            // then one each 300 s, as client-go's spam filter
+  int burst_per_object = 25;  // then one each 300 s, as client-go's spam filter
 };
 
-// Sends through `client` from a thread of its own.
+// Sends through `client` from a thread of its own. The client has no write guard (what happened is told even
+// by a process that was deposed) and a short deadline, since one slow request holds up all other Events.
 class ApiEventRecorder final : public EventRecorder {
  public:
   ApiEventRecorder(kube::Client& client, Clock& clock, Logger log, prometheus::Registry& registry,
@@ -49,7 +52,8 @@ class ApiEventRecorder final : public EventRecorder {
   void record(const kube::ObjectReference& regarding, EventType type, const std::string& reason,
               const std::string& action, const std::string& note) override;
   void start();
-  // Sends what waits, for `timeout` at most, then ends the thread.
+  // Sends what waits, for `timeout` at most (and the request in progress), then ends the thread. What is
+  // left, and what is recorded later, is dropped.
   void stop(Duration timeout);
 
  private:

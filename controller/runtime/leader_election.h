@@ -1,11 +1,12 @@
-// One leader among several operators, by a Lease; the algorithm of client-go's leaderelection: a candidate takes the
-// Lease when it has *observed* it unchanged for the lease duration on its own monotonic clock; the leader renews every
-// retry period and gives up when it could not renew for the renew deadline.
+// One leader among several operators, by a Lease; the algorithm of client-go's leaderelection: a candidate
+// takes the Lease when it has *observed* it unchanged for the lease duration on its own monotonic clock; the
+// leader renews every retry period and gives up when it could not renew for the renew deadline.
 //
-// As kube::WriteGuard it refuses every write of the leader's client once the lease may have run out by our own clock,
-// so that a leader that was frozen stops writing before it even notices.
+// As kube::WriteGuard it refuses every write of the leader's client once the lease may have run out by our
+// own clock, so that a leader that was frozen stops writing before it even notices.
 //
-// Thread safety: all methods from every thread. Callbacks run on the election's own thread.
+// Thread safety: all methods from every thread, but start and stop once, and never from a callback. Callbacks
+// run on the election's own thread.
 #pragma once
 
 #include <functional>
@@ -30,7 +31,10 @@ struct LeaderElectionOptions {
   Duration lease_duration = std::chrono::seconds(15);
   Duration renew_deadline = std::chrono::seconds(10);
   Duration retry_period = std::chrono::seconds(2);
-  double jitter = 1.2;
+  double jitter = 1.2;  // candidates wait retry_period * (1 + jitter * random)
+
+  // The deadline to give the elector's client, so that one slow request cannot use up the time to renew.
+  Duration request_deadline() const { return renew_deadline / 2; }
 };
 
 class LeaderElector final : public kube::WriteGuard {
@@ -41,16 +45,18 @@ class LeaderElector final : public kube::WriteGuard {
     std::function<void(const std::string& identity)> on_new_leader;
   };
 
-  // `client` must not have this elector as its guard.
-  LeaderElector(kube::Client& client, Clock& clock, Random& random, Logger log, prometheus::Registry& registry,
-                LeaderElectionOptions options, Callbacks callbacks);
+  // `client` must not have this elector as its guard; its deadline is at most options.request_deadline().
+  LeaderElector(kube::Client& client, Clock& clock, Random& random, Logger log,
+                prometheus::Registry& registry, LeaderElectionOptions options, Callbacks callbacks);
   ~LeaderElector() override;
 
   void start();
-  // Stops the election. `release` gives the Lease up at once (only after the workers ended).
+  // Ends the election and with it the permission to write. `release` gives the Lease up at once (only after
+  // the workers ended); without it others wait until it runs out.
   void stop(bool release);
   bool is_leader() const;
   std::string leader() const;  // the holder last observed
+  // Cancelled unless this process leads and its lease cannot have run out yet.
   Status may_write() override;
 
  private:

@@ -3,10 +3,11 @@
 //   start: endpoints -> caches (all synced) -> leadership -> workers
 //   stop:  workers drained (30 s) -> caches -> endpoints -> lease released -> events flushed
 //
-// The order is the list of phases in manager.cpp, with a test. Losing leadership ends run() with an error, because
-// a process that was deposed starts afresh.
+// The order is the list of phases in manager_sequence.cpp, with a test; the event recorder starts before all.
+// Losing leadership ends run() with an error, because a process that was deposed starts afresh.
 //
-// Thread safety: request_stop() from every thread (and signal-safe through SignalStop in programs); the rest by one.
+// Thread safety: request_stop() from every thread (and signal-safe through SignalStop in programs); the rest
+// by one.
 #pragma once
 
 #include <functional>
@@ -34,7 +35,7 @@ class Endpoint {
 struct ManagerParts {
   std::vector<Endpoint*> endpoints;
   std::vector<Reflector*> reflectors;
-  LeaderElector* leader = nullptr;  // null: always leading
+  LeaderElector* leader = nullptr;                // null: always leading
   std::vector<std::function<void()>> on_leading;  // after the caches synced, before workers start
   std::vector<Controller*> controllers;
   ApiEventRecorder* events = nullptr;

@@ -17,6 +17,9 @@ struct Terminal { Error error; };     // cannot succeed without a change of the 
 
 using ReconcileResult = std::variant<Done, RequeueAfter, Retry, Terminal>;
 
+// The number of the reconcile that the calling thread carries out, for its log lines; 0 outside of one.
+unsigned long current_reconcile_id();
+
 class Reconciler {
  public:
   virtual ~Reconciler() = default;

@@ -1,19 +1,17 @@
-// The queue between "something changed" and "reconcile this key": each key is held at most once, is never given to two
-// workers at once, and comes back with per-key exponential backoff. After client-go's workqueue (queue, dirty and
-// processing sets and a waiting heap), with priorities as controller-runtime's priority queue.
+// The queue between "something changed" and "reconcile this key": each key is held at most once, is never
+// given to two workers at once, and comes back with per-key exponential backoff. After client-go's workqueue
+// (queue, dirty and processing sets and a waiting heap), with priorities as controller-runtime's priority
+// queue. Delays need no thread: they are part of what get() waits for.
+//
+// A key has at most one next time: adding it at once makes a delay of it moot, and while it is ready a new
+// delay is ignored, because the reconcile to come decides anew.
 //
 // Thread safety: all methods from every thread. One mutex, one condition.
 #pragma once
 
-#include <cstdint>
-#include <map>
+#include <cstddef>
 #include <memory>
 #include <optional>
-#include <queue>
-#include <set>
-#include <string>
-#include <unordered_map>
-#include <vector>
 
 #include "controller/base/clock.h"
 #include "controller/kube/object.h"
@@ -37,16 +35,17 @@ class WorkQueue {
   WorkQueue(Clock& clock, WorkQueueMetrics& metrics, BackoffOptions backoff = {});
   ~WorkQueue();
 
-  // Adding a key that waits keeps the higher of both priorities; one that is processed is queued again at done().
+  // Adding a key that waits keeps the higher of both priorities; one that is processed is queued again at
+  // done().
   void add(const kube::ObjectKey& key, int priority = kPriorityNormal);
   // Adds after `delay`; the earlier of several delays wins.
   void add_after(const kube::ObjectKey& key, Duration delay, int priority = kPriorityNormal);
-  // Adds after the key's backoff, which doubles each time until forget().
-  void add_rate_limited(const kube::ObjectKey& key, int priority = kPriorityNormal);
+  // Adds after the key's backoff, which doubles each time until forget(), but not before `at_least`.
+  void add_rate_limited(const kube::ObjectKey& key, int priority = kPriorityNormal, Duration at_least = {});
   void forget(const kube::ObjectKey& key);
   int failures(const kube::ObjectKey& key) const;
 
-  // Blocks for the next key; none once shut down and empty of ready keys. Every key got must be given to done().
+  // Blocks for the next key; none once shut down. Every key got must be given to done().
   std::optional<kube::ObjectKey> get();
   void done(const kube::ObjectKey& key);
 

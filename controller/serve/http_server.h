@@ -1,10 +1,15 @@
-// The seam for serving HTTP: /healthz, /readyz and /metrics. Over Boost.Beast (beast_server.cpp), with timeouts and a
-// limit on connections and request size; never cpprestsdk's listener.
+// The seam for serving HTTP: /healthz, /readyz and /metrics. Start here to read controller/serve: health.h
+// holds the checks, metrics.h the numbers, routes.h which path answers with what.
+//
+// Over Boost.Beast (beast_server.cpp), with timeouts and a limit on connections and request size; never
+// cpprestsdk's listener. GET and HEAD only; a request has no body.
 //
 // Thread safety: start and stop by one thread; handlers run on the server's own thread and must be quick.
-// Errors: Invalid or Unavailable from start() when the address cannot be bound.
+// Errors: Invalid or Unavailable from start() when the address cannot be read or bound. A handler that throws
+// answers 500.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -32,11 +37,19 @@ class HttpServer {
  public:
   virtual ~HttpServer() = default;
   virtual Status start() = 0;
+  // Answers that are on their way are finished, for `timeout` at most.
   virtual void stop() = 0;
   virtual int port() const = 0;  // the bound port, also where 0 was asked for
 };
 
+struct HttpServerOptions {
+  std::chrono::milliseconds timeout{5000};  // for a whole request to arrive, and for its answer to be taken
+  std::uint32_t max_header_bytes = 8192;
+  std::size_t max_connections = 64;  // more wait in the kernel's queue until one ends
+};
+
 // `address` is "127.0.0.1:8080", ":8080" (all interfaces) or "[::1]:0".
-std::unique_ptr<HttpServer> make_http_server(Clock& clock, const std::string& address, ServeHandler handler);
+std::unique_ptr<HttpServer> make_http_server(Clock& clock, const std::string& address, ServeHandler handler,
+                                             HttpServerOptions options = {});
 
 }  // namespace convoke::serve

@@ -93,13 +93,13 @@ stop_progress() {
 
 # --- waiting --------------------------------------------------------------------------------------------------------
 
-# wait_until SECONDS COMMAND...: runs COMMAND every 50 ms until it succeeds (0), or the time is over (1)
+# wait_until SECONDS COMMAND...: runs COMMAND every 50 ms ($POLL_SECONDS) until it succeeds (0), or the time is over (1)
 wait_until() {
   local deadline=$((SECONDS + $1))
   shift
   until "$@"; do
     if ((SECONDS >= deadline)); then return 1; fi
-    sleep 0.05
+    sleep "${POLL_SECONDS:-0.05}"
   done
 }
 
@@ -126,7 +126,7 @@ _apt_installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)
 
 _apt_update_once() {
   if [[ -n ${APT_UPDATED:-} ]]; then return 0; fi
-  as_root apt-get update -qq
+  as_root apt-get update -qq >/dev/null
   APT_UPDATED=1
 }
 
@@ -139,9 +139,9 @@ need_apt() {
   done
   if ((${#missing[@]} == 0)); then return 0; fi
   step "Installing Debian packages: ${missing[*]}"
-  _apt_update_once >&2
+  _apt_update_once
   as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 # need_tool COMMAND [PACKAGE]: makes sure that COMMAND is there, from the Debian package PACKAGE (default: the same name)
@@ -221,7 +221,7 @@ find_or_install_go() {
   if _find_go "$1"; then return 0; fi
   need_tool apt-cache apt
   if ! package=$(_apt_go "$1"); then
-    _apt_update_once >&2
+    _apt_update_once
     package=$(_apt_go "$1") || package=''
   fi
   if [[ -n $package ]]; then

@@ -1,11 +1,11 @@
 // What all kinds of convoke.dev/v1alpha1 share: names, conditions, retry policies. Plain values.
 //
-// Reading is tolerant: from_json of a kind never fails. What has a wrong type or value is left at its default and
-// described in the object's `malformed` list ("spec.priority: expected an integer, got a string"), so that one bad
-// object gets a condition instead of stopping a controller. Unknown fields are ignored.
+// Reading is tolerant: from_json of a kind never fails. What has a wrong type or value is left at its default
+// and described in the object's `malformed` list ("spec.priority: expected an integer, got a string"), so
+// that one bad object gets a condition instead of stopping a controller. Unknown fields are ignored.
 //
-// Free-form values (parameters, outputs) are kept as compact JSON text (RawJson), because a JSON document in memory
-// costs many times its text.
+// Free-form values (parameters, outputs) are kept as compact JSON text (RawJson), because a JSON document in
+// memory costs many times its text.
 #pragma once
 
 #include <map>
@@ -25,14 +25,18 @@ inline constexpr char kVersion[] = "v1alpha1";
 namespace label {
 inline constexpr char kAgent[] = "convoke.dev/agent";        // on an agent's heartbeat Lease
 inline constexpr char kWorkflow[] = "convoke.dev/workflow";  // on runs, Tasks and ControllerRevisions
-inline constexpr char kRun[] = "convoke.dev/run";            // on Tasks: the run's name (cut and hashed above 63)
-inline constexpr char kRunUid[] = "convoke.dev/run-uid";     // on Tasks
-inline constexpr char kStep[] = "convoke.dev/step";          // on Tasks: the step's name
-inline constexpr char kRevision[] = "convoke.dev/revision";  // on Tasks: the ControllerRevision that the run executes
+// On Tasks:
+inline constexpr char kRun[] = "convoke.dev/run";  // the run's name (cut and hashed above 63)
+inline constexpr char kRunUid[] = "convoke.dev/run-uid";
+inline constexpr char kStep[] = "convoke.dev/step";          // the step's name
+inline constexpr char kRevision[] = "convoke.dev/revision";  // the ControllerRevision that the run executes
 }  // namespace label
 
 // Compact JSON text; empty means absent.
 using RawJson = std::string;
+
+// `text` in at most `max_bytes` bytes: cut between two characters, with "..." at the end, if it is longer.
+std::string cut_text(std::string_view text, std::size_t max_bytes);
 
 // metav1.Condition. `last_transition_time` is RFC 3339.
 struct Condition {
@@ -51,7 +55,9 @@ inline constexpr char kReconciling[] = "Reconciling";
 inline constexpr char kStalled[] = "Stalled";
 }  // namespace condition
 
-// Sets or replaces the condition of that type; last_transition_time moves only when `status` flips.
+// Sets or replaces the condition of that type; last_transition_time moves only when `status` flips. The
+// message is cut to kMaxConditionMessageBytes.
+inline constexpr std::size_t kMaxConditionMessageBytes = 1024;
 void set_condition(std::vector<Condition>& conditions, Condition condition, const std::string& now);
 const Condition* find_condition(const std::vector<Condition>& conditions, std::string_view type);
 Json conditions_to_json(const std::vector<Condition>& conditions);

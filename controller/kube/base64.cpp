@@ -1,0 +1,37 @@
+#include "controller/kube/base64.h"
+
+#include <algorithm>
+
+#include <openssl/evp.h>
+
+namespace convoke::kube {
+
+std::string base64_encode(std::string_view bytes) {
+  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');  // OpenSSL ends it with a NUL
+  const int length =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  out.resize(static_cast<std::size_t>(length));
+  return out;
+}
+
+Result<std::string> base64_decode(std::string_view text) {
+  std::string packed;
+  packed.reserve(text.size());
+  std::copy_if(text.begin(), text.end(), std::back_inserter(packed),
+               [](char c) { return c != '\n' && c != '\r' && c != ' ' && c != '\t'; });
+  if (packed.empty()) return std::string();
+  std::string out(packed.size() / 4 * 3 + 1, '\0');
+  const int length = packed.size() % 4 != 0
+                         ? -1
+                         : EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                                           reinterpret_cast<const unsigned char*>(packed.data()),
+                                           static_cast<int>(packed.size()));
+  if (length < 0) return {ErrorCode::Invalid, "not base64"};
+  // EVP_DecodeBlock counts the padding as bytes.
+  const auto padding = static_cast<std::size_t>(std::count(packed.end() - 2, packed.end(), '='));
+  out.resize(static_cast<std::size_t>(length) - padding);
+  return out;
+}
+
+}  // namespace convoke::kube

@@ -1,0 +1,315 @@
+#include "controller/runtime/leader_election.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <prometheus/gauge.h>
+#include <prometheus/registry.h>
+
+#include "controller/base/mutex.h"
+#include "controller/base/time_format.h"
+#include "controller/runtime/metric_names.h"
+
+namespace convoke::runtime {
+
+namespace {
+
+// The part of the lease that is kept back by may_write(): a write needs time to arrive, and clocks drift.
+constexpr int kMarginDivisor = 10;
+
+enum class WriteVerb { Create, Update };
+
+prometheus::Gauge& leader_gauge(prometheus::Registry& registry, const std::string& name) {
+  return prometheus::BuildGauge()
+      .Name(metric::kLeaderStatus)
+      .Help(
+          "Gauge of if the reporting system is master of the relevant lease, 0 indicates backup, 1 indicates "
+          "master.")
+      .Register(registry)
+      .Add({{"name", name}});
+}
+
+// Whether anybody touched the record. A change of labels alone is not a sign of life.
+bool same_record(const kube::Lease& a, const kube::Lease& b) {
+  return a.meta.uid == b.meta.uid && a.holder_identity == b.holder_identity && a.renew_time == b.renew_time &&
+         a.acquire_time == b.acquire_time && a.lease_transitions == b.lease_transitions &&
+         a.lease_duration_seconds == b.lease_duration_seconds;
+}
+
+}  // namespace
+
+struct LeaderElector::Impl {
+  Impl(kube::Client& client, Clock& clock, Random& random, Logger log, prometheus::Registry& registry,
+       LeaderElectionOptions options, Callbacks callbacks)
+      : client_(client),
+        clock_(clock),
+        random_(random),
+        log_(log.with({{"lease", options.lease.str()}, {"identity", options.identity}})),
+        gauge_(leader_gauge(registry, options.lease.name)),
+        options_(std::move(options)),
+        callbacks_(std::move(callbacks)),
+        changed_(clock.make_condition()) {}
+
+  // The election's own thread.
+  void run();
+  bool acquire();
+  bool keep();  // false: lost
+  bool try_acquire_or_renew();
+  Status write(WriteVerb verb, const kube::Lease& lease);
+  void accept_own(const Json& answer, MonotonicTime asked_at);
+  void observe(kube::Lease lease);
+  bool held_by_other() const;
+  kube::Lease record_of_ours(kube::Lease lease) const;
+  void note_failure(const Error& error);
+  bool sleep_until(MonotonicTime time);
+
+  // The thread that stops, after the election's own has ended.
+  void release();
+
+  void set_leading(bool leading);
+  bool leading() const;
+
+  kube::Client& client_;
+  Clock& clock_;
+  Random& random_;
+  const Logger log_;
+  prometheus::Gauge& gauge_;
+  const LeaderElectionOptions options_;
+  const Callbacks callbacks_;
+
+  // Only the election's thread, later only the thread that stops, looks at these.
+  kube::Lease observed_;
+  MonotonicTime observed_at_;
+  std::string last_failure_;
+
+  mutable Mutex mutex_;
+  std::unique_ptr<Condition> changed_;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  bool leading_ GUARDED_BY(mutex_) = false;
+  MonotonicTime renewed_at_ GUARDED_BY(mutex_);  // when the last renewal that succeeded was *asked for*
+  std::string leader_ GUARDED_BY(mutex_);
+
+  std::unique_ptr<Thread> thread_;
+};
+
+void LeaderElector::Impl::run() {
+  if (!acquire()) return;
+  log_.info("became leader", {{"transitions", static_cast<long>(observed_.lease_transitions)}});
+  if (callbacks_.on_started_leading) callbacks_.on_started_leading();
+  if (keep()) return;
+  set_leading(false);
+  log_.error("lost leadership", {{"leader", observed_.holder_identity}, {"lastError", last_failure_}});
+  if (callbacks_.on_stopped_leading) callbacks_.on_stopped_leading();
+}
+
+// True once leading, false if stopped before.
+bool LeaderElector::Impl::acquire() {
+  log_.info("waiting to become leader");
+  for (;;) {
+    if (try_acquire_or_renew()) return true;
+    const double factor = 1.0 + options_.jitter * random_.uniform();
+    const auto pause = std::chrono::duration_cast<Duration>(options_.retry_period * factor);
+    if (!sleep_until(clock_.monotonic_now() + pause)) return false;
+  }
+}
+
+bool LeaderElector::Impl::keep() {
+  bool renewed = true;
+  for (;;) {
+    const auto deadline = [&] {
+      const MutexLock lock(mutex_);
+      return renewed_at_ + options_.renew_deadline;
+    }();
+    const auto next = clock_.monotonic_now() + options_.retry_period;
+    if (!sleep_until(renewed ? next : std::min(next, deadline))) return true;
+    // A process that slept past the deadline still asks once: if its compare-and-swap succeeds, nobody led
+    // meanwhile.
+    if (!renewed && clock_.monotonic_now() >= deadline) return false;
+    renewed = try_acquire_or_renew();
+    if (!renewed && observed_.holder_identity != options_.identity) return false;
+  }
+}
+
+bool LeaderElector::Impl::try_acquire_or_renew() {
+  if (leading()) {
+    const auto renewed = write(WriteVerb::Update, record_of_ours(observed_));
+    if (renewed) return true;
+    // Only these two say that the object is not what we saw; after any other there is no use in reading it.
+    const auto code = renewed.error().code;
+    if (code != ErrorCode::Conflict && code != ErrorCode::NotFound) return false;
+  }
+
+  const auto current = client_.get(kube::kLease, options_.lease);
+  if (!current && current.error().code == ErrorCode::NotFound) {
+    kube::Lease fresh;
+    fresh.meta.namespace_ = options_.lease.namespace_;
+    fresh.meta.name = options_.lease.name;
+    fresh.lease_transitions = -1;  // of a new record, taking it is no change of holder
+    return write(WriteVerb::Create, record_of_ours(std::move(fresh))).has_value();
+  }
+  if (!current) {
+    note_failure(current.error().with_context("reading the leader lease"));
+    return false;
+  }
+  observe(kube::Lease::from_json(*current));
+  if (held_by_other()) return false;
+  return write(WriteVerb::Update, record_of_ours(observed_)).has_value();
+}
+
+// An update is a compare-and-swap: it carries the resourceVersion that was observed.
+Status LeaderElector::Impl::write(WriteVerb verb, const kube::Lease& lease) {
+  const auto asked_at = clock_.monotonic_now();
+  const auto answer = verb == WriteVerb::Create ? client_.create(kube::kLease, lease.to_json())
+                                                : client_.update(kube::kLease, lease.to_json());
+  if (!answer) {
+    note_failure(answer.error().with_context("writing the leader lease"));
+    return answer.error();
+  }
+  accept_own(*answer, asked_at);
+  return {};
+}
+
+// `lease` as it shall be while this process holds it.
+kube::Lease LeaderElector::Impl::record_of_ours(kube::Lease lease) const {
+  const std::string now = format_micro_time(clock_.wall_now());
+  if (lease.holder_identity != options_.identity) {
+    lease.holder_identity = options_.identity;
+    lease.acquire_time = now;
+    ++lease.lease_transitions;
+  }
+  lease.renew_time = now;
+  lease.lease_duration_seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(options_.lease_duration).count();
+  return lease;
+}
+
+void LeaderElector::Impl::accept_own(const Json& answer, MonotonicTime asked_at) {
+  last_failure_.clear();
+  {
+    const MutexLock lock(mutex_);
+    renewed_at_ = asked_at;
+  }
+  set_leading(true);
+  observe(kube::Lease::from_json(answer));
+}
+
+void LeaderElector::Impl::observe(kube::Lease lease) {
+  if (!same_record(lease, observed_)) observed_at_ = clock_.monotonic_now();
+  observed_ = std::move(lease);
+  const std::string& holder = observed_.holder_identity;
+  {
+    const MutexLock lock(mutex_);
+    if (holder.empty() || holder == leader_) return;
+    leader_ = holder;
+  }
+  log_.info("new leader", {{"leader", holder}});
+  if (callbacks_.on_new_leader) callbacks_.on_new_leader(holder);
+}
+
+bool LeaderElector::Impl::held_by_other() const {
+  const std::string& holder = observed_.holder_identity;
+  if (holder.empty() || holder == options_.identity) return false;
+  const Duration duration = observed_.lease_duration_seconds > 0
+                                ? Duration(std::chrono::seconds(observed_.lease_duration_seconds))
+                                : options_.lease_duration;
+  return clock_.monotonic_now() < observed_at_ + duration;
+}
+
+void LeaderElector::Impl::note_failure(const Error& error) {
+  const std::string text = error.describe();
+  if (text == last_failure_) return;
+  last_failure_ = text;
+  log_.warn("leader election: a request failed, trying again", {{"error", text}});
+}
+
+bool LeaderElector::Impl::sleep_until(MonotonicTime time) {
+  MutexLock lock(mutex_);
+  while (!stopping_) {
+    if (!changed_->wait_until(mutex_, time)) return !stopping_;
+  }
+  return false;
+}
+
+void LeaderElector::Impl::release() {
+  // A second round where something else than a renewal changed the object since we saw it.
+  for (int round = 0; round < 2; ++round) {
+    if (observed_.holder_identity != options_.identity) return;
+    kube::Lease lease = observed_;
+    lease.holder_identity.clear();
+    lease.lease_duration_seconds = 1;
+    lease.renew_time = lease.acquire_time = format_micro_time(clock_.wall_now());
+    const auto answer = client_.update(kube::kLease, lease.to_json());
+    if (answer) return log_.info("released leadership");
+    log_.warn("leadership was not released; others wait until the lease runs out",
+              {{"error", answer.error().describe()}});
+    if (answer.error().code != ErrorCode::Conflict) return;
+    const auto current = client_.get(kube::kLease, options_.lease);
+    if (!current) return;
+    observed_ = kube::Lease::from_json(*current);
+  }
+}
+
+void LeaderElector::Impl::set_leading(bool leading) {
+  const MutexLock lock(mutex_);
+  leading_ = leading;
+  gauge_.Set(leading ? 1 : 0);
+}
+
+bool LeaderElector::Impl::leading() const {
+  const MutexLock lock(mutex_);
+  return leading_;
+}
+
+LeaderElector::LeaderElector(kube::Client& client, Clock& clock, Random& random, Logger log,
+                             prometheus::Registry& registry, LeaderElectionOptions options,
+                             Callbacks callbacks)
+    : impl_(std::make_unique<Impl>(client, clock, random, std::move(log), registry, std::move(options),
+                                   std::move(callbacks))) {}
+
+LeaderElector::~LeaderElector() {
+  stop(false);
+}
+
+void LeaderElector::start() {
+  impl_->thread_ = impl_->clock_.start_thread("leader", [impl = impl_.get()] { impl->run(); });
+}
+
+void LeaderElector::stop(bool release) {
+  {
+    const MutexLock lock(impl_->mutex_);
+    impl_->stopping_ = true;
+    impl_->changed_->notify_all();
+  }
+  if (impl_->thread_) impl_->thread_->join();
+  impl_->thread_.reset();
+  const bool was_leading = impl_->leading();
+  impl_->set_leading(false);
+  if (release && was_leading) impl_->release();
+}
+
+bool LeaderElector::is_leader() const {
+  return impl_->leading();
+}
+
+std::string LeaderElector::leader() const {
+  const MutexLock lock(impl_->mutex_);
+  return impl_->leader_;
+}
+
+Status LeaderElector::may_write() {
+  const auto now = impl_->clock_.monotonic_now();
+  const auto& options = impl_->options_;
+  const MutexLock lock(impl_->mutex_);
+  if (!impl_->leading_) {
+    return Error{ErrorCode::Cancelled,
+                 "not written: this process does not lead (lease " + options.lease.str() +
+                     (impl_->leader_.empty() ? ")" : ", leader " + impl_->leader_ + ")")};
+  }
+  const Duration age = now - impl_->renewed_at_;
+  if (age < options.lease_duration - options.lease_duration / kMarginDivisor) return {};
+  return Error{ErrorCode::Cancelled, "not written: the leader lease " + options.lease.str() +
+                                         " was last renewed " + human_duration(age) +
+                                         " ago and may have run out"};
+}
+
+}  // namespace convoke::runtime

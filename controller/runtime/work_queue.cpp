@@ -1,0 +1,277 @@
+#include "controller/runtime/work_queue.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "controller/runtime/object_key_hash.h"
+#include "controller/runtime/work_queue_metrics.h"
+
+namespace convoke::runtime {
+namespace {
+
+// All that the queue knows of one key. It lives while the key is ready, delayed or with a worker.
+struct Item {
+  explicit Item(kube::ObjectKey item_key) : key(std::move(item_key)) {}
+
+  const kube::ObjectKey key;
+  // Wants to run: it is in the ready set, or will be when the worker that has it is done.
+  bool dirty = false;
+  bool processing = false;
+  bool delayed = false;
+  int priority = kPriorityNormal;  // of the next run
+  std::uint64_t sequence = 0;      // when it became dirty
+  MonotonicTime dirty_since = {};
+  MonotonicTime processing_since = {};
+  MonotonicTime due = {};  // when delayed
+};
+
+struct ReadyOrder {
+  bool operator()(const Item* a, const Item* b) const {
+    return a->priority != b->priority ? a->priority > b->priority : a->sequence < b->sequence;
+  }
+};
+
+struct DueOrder {
+  bool operator()(const Item* a, const Item* b) const {
+    return a->due != b->due ? a->due < b->due : a->key < b->key;
+  }
+};
+
+}  // namespace
+
+struct WorkQueue::Impl {
+  Impl(Clock& a_clock, WorkQueueMetrics& a_metrics, BackoffOptions a_backoff)
+      : clock(a_clock), metrics(a_metrics), backoff(a_backoff), changed(a_clock.make_condition()) {}
+
+  Item& item_of(const kube::ObjectKey& key) REQUIRES(mutex);
+  void make_dirty(Item& item, int priority, MonotonicTime now) REQUIRES(mutex);
+  void make_ready(Item& item) REQUIRES(mutex);
+  void delay(Item& item, MonotonicTime due, int priority) REQUIRES(mutex);
+  void cancel_delay(Item& item) REQUIRES(mutex);
+  void promote_due(MonotonicTime now) REQUIRES(mutex);
+  kube::ObjectKey hand_out(MonotonicTime now) REQUIRES(mutex);
+  Duration next_backoff(const kube::ObjectKey& key) REQUIRES(mutex);
+  void report(MonotonicTime now) REQUIRES(mutex);
+
+  Clock& clock;
+  WorkQueueMetrics& metrics;
+  const BackoffOptions backoff;
+
+  mutable Mutex mutex;
+  std::unique_ptr<Condition> changed;
+  std::unordered_map<kube::ObjectKey, std::unique_ptr<Item>, ObjectKeyHash> items GUARDED_BY(mutex);
+  std::set<Item*, ReadyOrder> ready GUARDED_BY(mutex);
+  std::set<Item*, DueOrder> delayed GUARDED_BY(mutex);
+  std::unordered_set<Item*> processing GUARDED_BY(mutex);
+  std::unordered_map<kube::ObjectKey, int, ObjectKeyHash> failures GUARDED_BY(mutex);
+  std::uint64_t next_sequence GUARDED_BY(mutex) = 0;
+  bool is_shut_down GUARDED_BY(mutex) = false;
+};
+
+// --- One item ---
+
+Item& WorkQueue::Impl::item_of(const kube::ObjectKey& key) {
+  std::unique_ptr<Item>& item = items[key];
+  if (!item) {
+    item = std::make_unique<Item>(key);
+  }
+  return *item;
+}
+
+void WorkQueue::Impl::make_dirty(Item& item, int priority, MonotonicTime now) {
+  if (item.dirty) {
+    if (priority > item.priority) {
+      const bool was_ready = ready.erase(&item) > 0;
+      item.priority = priority;
+      if (was_ready) {
+        ready.insert(&item);
+      }
+    }
+    return;
+  }
+  metrics.added();
+  item.dirty = true;
+  item.priority = priority;
+  item.sequence = next_sequence++;
+  item.dirty_since = now;
+  if (!item.processing) {
+    make_ready(item);
+  }
+}
+
+void WorkQueue::Impl::make_ready(Item& item) {
+  ready.insert(&item);
+  changed->notify_one();
+}
+
+void WorkQueue::Impl::delay(Item& item, MonotonicTime due, int priority) {
+  if (item.delayed) {
+    priority = std::max(priority, item.priority);
+    due = std::min(due, item.due);
+    cancel_delay(item);
+  }
+  item.delayed = true;
+  item.due = due;
+  item.priority = priority;
+  delayed.insert(&item);
+  if (*delayed.begin() == &item) {
+    // All of them, because each waits until the earliest delay that it knows of.
+    changed->notify_all();
+  }
+}
+
+void WorkQueue::Impl::cancel_delay(Item& item) {
+  if (item.delayed) {
+    delayed.erase(&item);
+    item.delayed = false;
+  }
+}
+
+// --- The queue ---
+
+void WorkQueue::Impl::promote_due(MonotonicTime now) {
+  while (!delayed.empty() && (*delayed.begin())->due <= now) {
+    Item& item = **delayed.begin();
+    cancel_delay(item);
+    make_dirty(item, item.priority, item.due);
+  }
+}
+
+kube::ObjectKey WorkQueue::Impl::hand_out(MonotonicTime now) {
+  Item& item = **ready.begin();
+  ready.erase(ready.begin());
+  metrics.taken(now - item.dirty_since);
+  item.dirty = false;
+  item.processing = true;
+  item.processing_since = now;
+  processing.insert(&item);
+  return item.key;
+}
+
+Duration WorkQueue::Impl::next_backoff(const kube::ObjectKey& key) {
+  const int failed = failures[key]++;
+  Duration delay = backoff.base;
+  for (int i = 0; i < failed && delay < backoff.max; ++i) {
+    delay *= 2;
+  }
+  return std::min(delay, backoff.max);
+}
+
+void WorkQueue::Impl::report(MonotonicTime now) {
+  Duration total{};
+  Duration longest{};
+  for (const Item* item : processing) {
+    const Duration worked = now - item->processing_since;
+    total += worked;
+    longest = std::max(longest, worked);
+  }
+  metrics.depth(ready.size());
+  metrics.unfinished(total, longest);
+}
+
+WorkQueue::WorkQueue(Clock& clock, WorkQueueMetrics& metrics, BackoffOptions backoff)
+    : impl_(std::make_unique<Impl>(clock, metrics, backoff)) {}
+
+WorkQueue::~WorkQueue() = default;
+
+void WorkQueue::add(const kube::ObjectKey& key, int priority) {
+  MutexLock lock(impl_->mutex);
+  if (impl_->is_shut_down) {
+    return;
+  }
+  const MonotonicTime now = impl_->clock.monotonic_now();
+  Item& item = impl_->item_of(key);
+  impl_->cancel_delay(item);
+  impl_->make_dirty(item, priority, now);
+  impl_->report(now);
+}
+
+void WorkQueue::add_after(const kube::ObjectKey& key, Duration delay, int priority) {
+  if (delay <= Duration::zero()) {
+    add(key, priority);
+    return;
+  }
+  MutexLock lock(impl_->mutex);
+  if (impl_->is_shut_down) {
+    return;
+  }
+  impl_->metrics.retried();
+  Item& item = impl_->item_of(key);
+  if (!item.dirty) {
+    impl_->delay(item, impl_->clock.monotonic_now() + delay, priority);
+  }
+}
+
+void WorkQueue::add_rate_limited(const kube::ObjectKey& key, int priority, Duration at_least) {
+  Duration delay;
+  {
+    MutexLock lock(impl_->mutex);
+    delay = std::max(impl_->next_backoff(key), at_least);
+  }
+  add_after(key, delay, priority);
+}
+
+void WorkQueue::forget(const kube::ObjectKey& key) {
+  MutexLock lock(impl_->mutex);
+  impl_->failures.erase(key);
+}
+
+int WorkQueue::failures(const kube::ObjectKey& key) const {
+  MutexLock lock(impl_->mutex);
+  const auto found = impl_->failures.find(key);
+  return found == impl_->failures.end() ? 0 : found->second;
+}
+
+std::optional<kube::ObjectKey> WorkQueue::get() {
+  MutexLock lock(impl_->mutex);
+  while (!impl_->is_shut_down) {
+    const MonotonicTime now = impl_->clock.monotonic_now();
+    impl_->promote_due(now);
+    if (!impl_->ready.empty()) {
+      kube::ObjectKey key = impl_->hand_out(now);
+      impl_->report(now);
+      return key;
+    }
+    if (impl_->delayed.empty()) {
+      impl_->changed->wait(impl_->mutex);
+    } else {
+      impl_->changed->wait_until(impl_->mutex, (*impl_->delayed.begin())->due);
+    }
+  }
+  return std::nullopt;
+}
+
+void WorkQueue::done(const kube::ObjectKey& key) {
+  MutexLock lock(impl_->mutex);
+  const auto found = impl_->items.find(key);
+  if (found == impl_->items.end() || !found->second->processing) {
+    return;
+  }
+  const MonotonicTime now = impl_->clock.monotonic_now();
+  Item& item = *found->second;
+  item.processing = false;
+  impl_->processing.erase(&item);
+  impl_->metrics.finished(now - item.processing_since);
+  if (item.dirty) {
+    impl_->make_ready(item);
+  } else if (!item.delayed) {
+    impl_->items.erase(found);
+  }
+  impl_->report(now);
+}
+
+void WorkQueue::shut_down() {
+  MutexLock lock(impl_->mutex);
+  impl_->is_shut_down = true;
+  impl_->changed->notify_all();
+}
+
+std::size_t WorkQueue::size() const {
+  MutexLock lock(impl_->mutex);
+  return impl_->ready.size();
+}
+
+}  // namespace convoke::runtime

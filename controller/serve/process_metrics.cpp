@@ -1,0 +1,105 @@
+#include "controller/serve/process_metrics.h"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <system_error>
+#include <utility>
+
+#include <unistd.h>
+
+namespace convoke::serve {
+
+namespace {
+
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+MetricFamily single(const std::string& name, const std::string& help, MetricType type, double value) {
+  prometheus::ClientMetric metric;
+  if (type == MetricType::Counter) {
+    metric.counter.value = value;
+  } else {
+    metric.gauge.value = value;
+  }
+  return {name, help, type, {metric}};
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Seconds since the epoch at which the machine booted.
+std::optional<double> boot_time(const std::string& proc_root) {
+  std::ifstream file(proc_root + "/stat");
+  std::string word;
+  while (file >> word) {
+    double seconds = 0;
+    if (word == "btime" && file >> seconds) return seconds;
+  }
+  return std::nullopt;
+}
+
+std::optional<double> count_entries(const std::string& folder) {
+  std::error_code error;
+  std::filesystem::directory_iterator entries(folder, error);
+  double count = 0;
+  for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) ++count;
+  if (error) return std::nullopt;
+  return count;
+}
+
+}  // namespace
+
+std::optional<ProcessStat> parse_process_stat(std::string_view text) {
+  const auto name_end = text.rfind(')');
+  if (name_end == std::string_view::npos) return std::nullopt;
+
+  // proc(5) counts the fields from 1; the one after the name is 3.
+  constexpr int kUserTicks = 14;
+  constexpr int kSystemTicks = 15;
+  constexpr int kStartTicks = 22;
+  constexpr int kResidentPages = 24;
+
+  std::istringstream fields{std::string(text.substr(name_end + 1))};
+  std::string state;
+  fields >> state;
+  ProcessStat stat;
+  for (int field = 4; field <= kResidentPages; ++field) {
+    double value = 0;
+    if (!(fields >> value)) return std::nullopt;
+    if (field == kUserTicks || field == kSystemTicks) stat.cpu_ticks += value;
+    if (field == kStartTicks) stat.start_ticks = value;
+    if (field == kResidentPages) stat.resident_pages = value;
+  }
+  return stat;
+}
+
+ProcessMetrics::ProcessMetrics(std::string proc_root) : proc_root_(std::move(proc_root)) {}
+
+std::vector<MetricFamily> ProcessMetrics::Collect() const {
+  std::vector<MetricFamily> families;
+  const double ticks_per_second = static_cast<double>(sysconf(_SC_CLK_TCK));
+  const double page_bytes = static_cast<double>(sysconf(_SC_PAGESIZE));
+
+  if (const auto stat = parse_process_stat(read_file(proc_root_ + "/self/stat"))) {
+    families.push_back(single("process_resident_memory_bytes", "Resident memory size in bytes.",
+                              MetricType::Gauge, stat->resident_pages * page_bytes));
+    families.push_back(single("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.",
+                              MetricType::Counter, stat->cpu_ticks / ticks_per_second));
+    if (const auto boot = boot_time(proc_root_)) {
+      families.push_back(single("process_start_time_seconds",
+                                "Start time of the process since the epoch in seconds.", MetricType::Gauge,
+                                *boot + stat->start_ticks / ticks_per_second));
+    }
+  }
+  if (const auto open_fds = count_entries(proc_root_ + "/self/fd")) {
+    families.push_back(
+        single("process_open_fds", "Number of open file descriptors.", MetricType::Gauge, *open_fds));
+  }
+  return families;
+}
+
+}  // namespace convoke::serve

@@ -1,0 +1,130 @@
+#include "programs/operator/setting.h"
+
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <sstream>
+
+#include <strings.h>
+
+#include "controller/base/time_format.h"
+
+namespace convoke::programs {
+
+namespace {
+
+Error invalid(std::string message) {
+  return Error{ErrorCode::Invalid, std::move(message)};
+}
+
+std::string quoted(const std::string& text) {
+  return '"' + text + '"';
+}
+
+std::string show(double value) {
+  std::ostringstream out;
+  out << value;
+  return out.str();
+}
+
+template <class T>
+std::optional<T> parse_whole(const std::string& text) {
+  T value{};
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, value);
+  if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+namespace internal {
+
+bool same_word(const std::string& a, const std::string& b) {
+  return strcasecmp(a.c_str(), b.c_str()) == 0;
+}
+
+Error not_one_of(const std::string& text, const std::vector<std::string>& words) {
+  std::string list;
+  for (const auto& word : words) list += (list.empty() ? "" : ", ") + word;
+  return invalid(quoted(text) + " is none of " + list);
+}
+
+}  // namespace internal
+
+std::string Setting::flag() const {
+  std::string flag = "--";
+  for (const char c : path) {
+    const bool upper = c >= 'A' && c <= 'Z';
+    if (upper || c == '.') flag += '-';
+    if (upper) {
+      flag += static_cast<char>(c - 'A' + 'a');
+    } else if (c != '.') {
+      flag += c;
+    }
+  }
+  return flag;
+}
+
+Setting text_setting(std::string path, std::string help, std::string& value, TextCheck check) {
+  auto set = [&value, check = std::move(check)](const std::string& text) -> Status {
+    if (check) {
+      if (const Status status = check(text); !status) return status;
+    }
+    value = text;
+    return {};
+  };
+  return {std::move(path), "TEXT", std::move(help), std::move(set), [&value] { return value; }};
+}
+
+Setting bool_setting(std::string path, std::string help, bool& value) {
+  auto set = [&value](const std::string& text) -> Status {
+    if (text != "true" && text != "false") return invalid(quoted(text) + " is neither true nor false");
+    value = text == "true";
+    return {};
+  };
+  return {std::move(path), "true|false", std::move(help), std::move(set),
+          [&value] { return std::string(value ? "true" : "false"); }};
+}
+
+Setting int_setting(std::string path, std::string help, int& value, int min, int max) {
+  auto set = [&value, min, max](const std::string& text) -> Status {
+    const auto parsed = parse_whole<int>(text);
+    if (!parsed) return invalid(quoted(text) + " is not a whole number");
+    if (*parsed < min || *parsed > max) {
+      return invalid(text + " is not between " + std::to_string(min) + " and " + std::to_string(max));
+    }
+    value = *parsed;
+    return {};
+  };
+  return {std::move(path), "INT", std::move(help), std::move(set),
+          [&value] { return std::to_string(value); }};
+}
+
+Setting number_setting(std::string path, std::string help, double& value, double min, double max) {
+  auto set = [&value, min, max](const std::string& text) -> Status {
+    const auto parsed = parse_whole<double>(text);
+    if (!parsed || !std::isfinite(*parsed)) return invalid(quoted(text) + " is not a number");
+    if (*parsed < min || *parsed > max)
+      return invalid(text + " is not between " + show(min) + " and " + show(max));
+    value = *parsed;
+    return {};
+  };
+  return {std::move(path), "NUMBER", std::move(help), std::move(set), [&value] { return show(value); }};
+}
+
+Setting duration_setting(std::string path, std::string help, Duration& value, Duration min, Duration max) {
+  auto set = [&value, min, max](const std::string& text) -> Status {
+    const auto parsed = parse_duration(text);
+    if (!parsed) return invalid(quoted(text) + " is not a duration such as 90s, 5m or 1h30m");
+    if (*parsed < min || *parsed > max) {
+      return invalid(text + " is not between " + format_duration(min) + " and " + format_duration(max));
+    }
+    value = *parsed;
+    return {};
+  };
+  return {std::move(path), "DURATION", std::move(help), std::move(set),
+          [&value] { return format_duration(value); }};
+}
+
+}  // namespace convoke::programs

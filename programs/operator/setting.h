@@ -1,0 +1,78 @@
+// One key of the configuration: its place in the YAML file, its flag, its help, and how text becomes a
+// checked value.
+//
+// Not thread-safe. Ownership: the variable that a Setting writes to outlives it.
+#pragma once
+
+#include <functional>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "controller/base/clock.h"
+#include "controller/base/result.h"
+
+namespace convoke::programs {
+
+struct Setting {
+  std::string path;  // "leaderElection.leaseDuration"
+  std::string type;  // for --help: DURATION
+  std::string help;
+  // Error Invalid says what is wrong with the text, without naming the key.
+  std::function<Status(const std::string&)> set;
+  std::function<std::string()> get;
+  std::string source = "default";  // who set it last, for messages: "config.yaml:7", "--drain"
+
+  // "--leader-election-lease-duration"
+  std::string flag() const;
+};
+
+// What a text setting's value must fulfil beyond being text.
+using TextCheck = std::function<Status(const std::string&)>;
+
+Setting text_setting(std::string path, std::string help, std::string& value, TextCheck check = {});
+Setting bool_setting(std::string path, std::string help, bool& value);
+Setting int_setting(std::string path, std::string help, int& value, int min, int max);
+Setting number_setting(std::string path, std::string help, double& value, double min, double max);
+Setting duration_setting(std::string path, std::string help, Duration& value, Duration min, Duration max);
+
+// `choices` are the words and what they mean; case does not matter.
+template <class T>
+Setting choice_setting(std::string path, std::string help, T& value,
+                       std::vector<std::pair<std::string, T>> choices);
+
+namespace internal {
+
+bool same_word(const std::string& a, const std::string& b);
+Error not_one_of(const std::string& text, const std::vector<std::string>& words);
+
+}  // namespace internal
+
+template <class T>
+Setting choice_setting(std::string path, std::string help, T& value,
+                       std::vector<std::pair<std::string, T>> choices) {
+  std::vector<std::string> words;
+  std::string type;
+  for (const auto& [word, meaning] : choices) {
+    words.push_back(word);
+    type += (type.empty() ? "" : "|") + word;
+  }
+  auto set = [&value, choices, words](const std::string& text) -> Status {
+    for (const auto& [word, meaning] : choices) {
+      if (!internal::same_word(word, text)) continue;
+      value = meaning;
+      return {};
+    }
+    return internal::not_one_of(text, words);
+  };
+  auto get = [&value, choices]() -> std::string {
+    for (const auto& [word, meaning] : choices) {
+      if (meaning == value) return word;
+    }
+    return {};
+  };
+  return {std::move(path), std::move(type), std::move(help), std::move(set), std::move(get)};
+}
+
+}  // namespace convoke::programs

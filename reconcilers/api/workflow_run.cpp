@@ -1,0 +1,158 @@
+#include "reconcilers/api/workflow_run.h"
+
+#include <utility>
+
+#include "reconcilers/api/json_writer.h"
+#include "reconcilers/api/shared_json.h"
+
+namespace convoke::api {
+namespace {
+
+constexpr EnumNames<RunPhase, 6> kRunPhases{{{RunPhase::Pending, "Pending"},
+                                             {RunPhase::Running, "Running"},
+                                             {RunPhase::Suspended, "Suspended"},
+                                             {RunPhase::Succeeded, "Succeeded"},
+                                             {RunPhase::Failed, "Failed"},
+                                             {RunPhase::Cancelled, "Cancelled"}}};
+
+constexpr EnumNames<StepPhase, 6> kStepPhases{{{StepPhase::Pending, "Pending"},
+                                               {StepPhase::Running, "Running"},
+                                               {StepPhase::Succeeded, "Succeeded"},
+                                               {StepPhase::Failed, "Failed"},
+                                               {StepPhase::Skipped, "Skipped"},
+                                               {StepPhase::Cancelled, "Cancelled"}}};
+
+WorkflowRunSpec read_spec(const FieldReader& reader) {
+  WorkflowRunSpec spec;
+  reader.read("workflowName", spec.workflow_name);
+  reader.read_raw_object("workflowSpec", spec.workflow_spec);
+  reader.read("revision", spec.revision);
+  reader.read_raw_object("parameters", spec.parameters);
+  reader.read("triggeredBy", spec.triggered_by);
+  reader.read("suspend", spec.suspend);
+  spec.cancel = read_cancel(reader);
+  return spec;
+}
+
+StepStatus read_step(const FieldReader& reader) {
+  StepStatus step;
+  reader.read("name", step.name);
+  reader.read("phase", step.phase, kStepPhases);
+  reader.read("reason", step.reason);
+  reader.read("message", step.message);
+  reader.read("taskName", step.task_name);
+  reader.read("startedAt", step.started_at);
+  reader.read("completedAt", step.completed_at);
+  return step;
+}
+
+StepCounts read_counts(const FieldReader& reader) {
+  StepCounts counts;
+  reader.read("total", counts.total);
+  reader.read("pending", counts.pending);
+  reader.read("running", counts.running);
+  reader.read("succeeded", counts.succeeded);
+  reader.read("failed", counts.failed);
+  reader.read("skipped", counts.skipped);
+  reader.read("cancelled", counts.cancelled);
+  return counts;
+}
+
+WorkflowRunStatus read_status(const FieldReader& reader) {
+  WorkflowRunStatus status;
+  status.present = reader.has_fields();
+  reader.read("phase", status.phase, kRunPhases);
+  reader.read("reason", status.reason);
+  reader.read("message", status.message);
+  reader.read("observedGeneration", status.observed_generation);
+  status.conditions = read_conditions(reader);
+  reader.read("revision", status.revision);
+  reader.read_raw_object("parameters", status.parameters);
+  reader.each_object("steps", [&](const FieldReader& item) { status.steps.push_back(read_step(item)); });
+  status.counts = read_counts(reader.object("counts"));
+  reader.read("progress", status.progress);
+  reader.read_raw_object("outputs", status.outputs);
+  reader.read("startedAt", status.started_at);
+  reader.read("completedAt", status.completed_at);
+  return status;
+}
+
+Json step_to_json(const StepStatus& step) {
+  Json json = {{"name", step.name}, {"phase", to_string(step.phase)}};
+  put_text(json, "reason", step.reason);
+  put_text(json, "message", step.message);
+  put_text(json, "taskName", step.task_name);
+  put_text(json, "startedAt", step.started_at);
+  put_text(json, "completedAt", step.completed_at);
+  return json;
+}
+
+Json counts_to_json(const StepCounts& counts) {
+  Json json = Json::object();
+  put_number(json, "total", counts.total);
+  put_number(json, "pending", counts.pending);
+  put_number(json, "running", counts.running);
+  put_number(json, "succeeded", counts.succeeded);
+  put_number(json, "failed", counts.failed);
+  put_number(json, "skipped", counts.skipped);
+  put_number(json, "cancelled", counts.cancelled);
+  return json;
+}
+
+Json status_to_json(const WorkflowRunStatus& status) {
+  Json json = {{"phase", to_string(status.phase)}};
+  put_text(json, "reason", status.reason);
+  put_text(json, "message", status.message);
+  put_number(json, "observedGeneration", status.observed_generation);
+  put_filled(json, "conditions", conditions_to_json(status.conditions));
+  put_text(json, "revision", status.revision);
+  put_raw(json, "parameters", status.parameters);
+  Json steps = Json::array();
+  for (const StepStatus& step : status.steps) {
+    steps.push_back(step_to_json(step));
+  }
+  put_filled(json, "steps", std::move(steps));
+  put_filled(json, "counts", counts_to_json(status.counts));
+  put_text(json, "progress", status.progress);
+  put_raw(json, "outputs", status.outputs);
+  put_text(json, "startedAt", status.started_at);
+  put_text(json, "completedAt", status.completed_at);
+  return json;
+}
+
+}  // namespace
+
+const char* to_string(RunPhase phase) {
+  return name_of(kRunPhases, phase);
+}
+
+bool is_terminal(RunPhase phase) {
+  return phase == RunPhase::Succeeded || phase == RunPhase::Failed || phase == RunPhase::Cancelled;
+}
+
+const char* to_string(StepPhase phase) {
+  return name_of(kStepPhases, phase);
+}
+
+bool is_terminal(StepPhase phase) {
+  return phase != StepPhase::Pending && phase != StepPhase::Running;
+}
+
+WorkflowRun WorkflowRun::from_json(const Json& object) {
+  WorkflowRun run;
+  const FieldReader reader(object, "", run.malformed);
+  run.meta = kube::meta_from_json(object);
+  run.spec = read_spec(reader.object("spec"));
+  run.status = read_status(reader.object("status"));
+  return run;
+}
+
+Json status_update(const WorkflowRun& current, const WorkflowRunStatus& status) {
+  return status_body(kWorkflowRun, current.meta, status_to_json(status));
+}
+
+kube::ObjectReference reference(const WorkflowRun& run) {
+  return reference_to(kWorkflowRun, run.meta);
+}
+
+}  // namespace convoke::api

@@ -1,0 +1,57 @@
+// What one Task wants of the scheduler now: an agent (and which), nothing, or to be counted where it is.
+//
+// Thread safety: pure functions and values. Errors: none; a time that cannot be read, or that a wrong clock wrote into
+// the far future, counts as now.
+#pragma once
+
+#include <compare>
+#include <string>
+#include <vector>
+
+#include "controller/base/clock.h"
+#include "reconcilers/api/task.h"
+
+namespace convoke::task {
+
+// Tasks with equal requirements and namespace are matched with the same pool of agents.
+struct Requirement {
+  std::vector<std::string> capabilities;  // sorted, without duplicates
+  api::LabelSelector selector;
+
+  // Equal for equal requirements only.
+  std::string key() const;
+};
+
+// Which agents of the pool may be offered the Task.
+struct Offer {
+  std::string pinned;                 // empty: any
+  std::vector<std::string> excluded;  // sorted: the agents that rejected the Task
+  bool reoffer = false;               // the excluded may be asked again, if nobody else is eligible
+  auto operator<=>(const Offer&) const = default;
+};
+
+struct Demand {
+  enum class Kind { None, Waiting, Active };
+  Kind kind = Kind::None;
+  Requirement requirement;  // Waiting
+  Offer offer;              // Waiting
+  std::string agent_name;   // Active: where
+};
+
+Demand demand_of(const api::Task& task, WallTime now);
+
+// Until a failed Task may be tried again; zero when it is due.
+Duration until_retry(const api::Task& task, WallTime now);
+// Until the agents that rejected the Task may be asked again; zero when that is due.
+Duration until_reoffer(const api::Task& task, WallTime now);
+// The agents that rejected the Task, of its last attempts, sorted.
+std::vector<std::string> rejecters(const api::TaskStatus& status);
+// How many of the last attempts, without a break, were rejections.
+int rejections_in_a_row(const api::TaskStatus& status);
+// Before the same agent is asked again after `rejections` in a row.
+Duration rejection_delay(int rejections);
+
+// What has passed since a time that the API holds: never negative, zero for a text that is no time.
+Duration since(const std::string& time, WallTime now);
+
+}  // namespace convoke::task

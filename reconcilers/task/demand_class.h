@@ -1,0 +1,61 @@
+// Waiting Tasks that are all the same to an agent: one pool (namespace and requirement) and one Offer (pin, exclusions).
+// They wait by priority, then age; whoever is first is served first.
+//
+// Used under the scheduler's lock.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "reconcilers/task/agent_pool.h"
+#include "reconcilers/task/demand.h"
+#include "reconcilers/task/task_entry.h"
+
+namespace convoke::task {
+
+struct Pool;
+
+// Why a waiting Task has no agent.
+enum class Verdict {
+  NoAgents,         // there are none in its namespace
+  NoEligibleAgent,  // nobody could take it even with free capacity
+  OnlyRejecters,    // all that could have rejected it; they are asked again after a while
+  AgentsBusy,       // it waits for capacity
+};
+
+struct DemandClass {
+  DemandClass(Pool& its_pool, Offer its_offer) : pool(its_pool), offer(std::move(its_offer)) {}
+
+  struct ByHead {
+    bool operator()(const DemandClass* a, const DemandClass* b) const;
+  };
+  using Ready = std::set<DemandClass*, ByHead>;
+
+  // The agent that would get the next Task; null if none has room. O(log agents + exclusions).
+  const AgentSlot* best_agent() const;
+  // How many agents it is chosen from.
+  int candidates() const;
+  Verdict verdict() const;
+  // Who does not get a Task of this class now, and why; those that are merely full come first. At most kMaxRejected.
+  std::vector<api::RejectedAgent> rejected() const;
+
+  Pool& pool;
+  const Offer offer;
+  std::set<TaskEntry*, MostUrgentFirst> waiting;
+  // Its place among the classes that could be served now. It leaves that set before its first Task changes.
+  std::optional<Ready::iterator> ready;
+  int members = 0;  // Tasks that refer to this class: waiting, held or matched
+  Verdict announced = Verdict::NoAgents;
+
+ private:
+  // Why this agent does not get a Task of this class; empty if it could.
+  std::string objection(const AgentSlot& slot) const;
+  bool is_excluded(const AgentSlot& slot) const;
+  const AgentSlot* pinned_agent() const;
+  // Eligible agents that did not reject the Task.
+  std::size_t eligible_others() const;
+};
+
+}  // namespace convoke::task

@@ -1,0 +1,116 @@
+// What waits, who is there, and who gets whom: the algorithm of the scheduler, without locks, clocks or callbacks.
+//
+//   Task -> DemandClass (its place by priority and age) -> AgentPool (its agents by score and name)
+//
+// A global ordered set of the classes that could be served now, by their most urgent Task, says what is next; the pool
+// says who gets it. Neither the queue nor the agents are scanned:
+//
+//   a Task comes, changes or goes    O(log Tasks); the first Task with a new requirement also builds its pool, once:
+//                                    O(agents of the namespace). Pools that nobody waits in are kept for a while.
+//   a decision                       O(log classes + log Tasks) and, as the agent's load changed, O(log agents) for each
+//                                    pool of the namespace (about one for each kind of requirement in use)
+//   an agent changes                 O(log agents) for each pool, and its classes are looked at again
+//
+// Thread safety: none; Scheduler holds the lock. Errors: none; what is unknown is ignored.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "controller/base/clock.h"
+#include "reconcilers/task/demand_class.h"
+#include "reconcilers/task/task_entry.h"
+
+namespace convoke::task {
+
+struct Explanation {
+  Verdict verdict = Verdict::NoAgents;
+  std::vector<api::RejectedAgent> rejected;  // at most kMaxRejected; those that are merely full come first
+};
+
+struct Pool {
+  Pool(Namespace& its_home, Requirement requirement) : home(its_home), agents(std::move(requirement)) {}
+
+  Namespace& home;
+  AgentPool agents;
+  std::string key;  // in home.pools
+  std::map<Offer, DemandClass> classes;
+  std::optional<std::list<Pool*>::iterator> idle;
+};
+
+struct Namespace {
+  std::string name;
+  std::map<std::string, AgentSlot> agents;
+  std::map<std::string, Pool> pools;  // by Requirement::key()
+  std::list<Pool*> idle;              // pools without classes, the oldest first
+  std::size_t known_agents = 0;
+  bool fitness_changed = false;  // of any agent, since the verdicts were announced
+};
+
+class MatchBoard {
+ public:
+  struct Match {
+    kube::ObjectKey key;
+    Duration waited;
+  };
+
+  void upsert_task(const api::Task& task, const Demand& demand, MonotonicTime now);
+  void remove_task(const kube::ObjectKey& key, const std::string& uid);
+  void upsert_agent(const api::Agent& agent);
+  void remove_agent(const kube::ObjectKey& key, const std::string& uid);
+
+  // Serves all that can be served, the most urgent first.
+  std::vector<Match> match_all(MonotonicTime now);
+  // Waiting Tasks whose class' verdict changed since it was announced last: at most kMaxAnnounced of each class.
+  std::vector<kube::ObjectKey> take_flips();
+
+  const TaskEntry* find(const kube::ObjectKey& key, const std::string& uid) const;
+  void release(const kube::ObjectKey& key, const std::string& uid);
+  Explanation explain(const TaskEntry& entry) const;
+  std::size_t waiting() const { return waiting_; }
+
+  // More would be a storm of status writes over one agent that comes or goes; the rest is told when it is looked at.
+  static constexpr std::size_t kMaxAnnounced = 100;
+
+ private:
+  TaskEntry& entry_of(const api::Task& task);
+  void set_waiting(TaskEntry& entry, const Urgency& urgency, const Demand& demand, MonotonicTime now);
+  void set_active(TaskEntry& entry, const std::string& agent_name);
+  void forget(TaskEntry& entry);
+  // Out of the queue, the reservation or the count that the entry stands in; it keeps its class.
+  void unlink(TaskEntry& entry);
+  void link_waiting(TaskEntry& entry);
+  void enter_class(TaskEntry& entry, DemandClass& demand_class);
+  void leave_class(TaskEntry& entry);
+
+  DemandClass& class_for(Namespace& home, const Demand& demand);
+  void retire(DemandClass& demand_class);
+
+  void reserve(TaskEntry& entry, AgentSlot& slot);
+  // Reservations that no longer hold go back to their place.
+  void review_reservations(AgentSlot& slot, const std::string& namespace_);
+  void load_changed(Namespace& home, AgentSlot& slot);
+  void fitness_changed(Namespace& home, AgentSlot& slot);
+  // Puts the class among those that can be served, or takes it out.
+  void refresh(DemandClass& demand_class);
+  void make_unready(DemandClass& demand_class);
+
+  Namespace& home_of(const std::string& name);
+  Namespace& home_of(const TaskEntry& entry);
+  AgentSlot& slot_of(Namespace& home, const std::string& name);
+  // Forgets what nobody refers to any more; ends every public change.
+  void tidy(const std::string& namespace_);
+
+  std::map<kube::ObjectKey, TaskEntry> tasks_;
+  std::map<std::string, Namespace> namespaces_;
+  DemandClass::Ready ready_;
+  std::vector<std::pair<std::string, std::string>> released_;  // agents (namespace, name) that lost a Task
+  std::size_t waiting_ = 0;                                    // Waiting or Held
+};
+
+}  // namespace convoke::task

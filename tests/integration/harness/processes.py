@@ -1,0 +1,184 @@
+"""Convoke's own programs as child processes of a test: started, killed, frozen and woken like a user's."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import urllib.request
+
+import yaml
+
+from .waiting import wait_until
+
+REPO = pathlib.Path(__file__).resolve().parents[3]
+BIN = pathlib.Path(os.environ.get("CONVOKE_BIN", REPO / "build/release/bin"))
+
+
+class Process:
+    """One program with its log; `start` after `kill` gives the same program a new life."""
+
+    def __init__(self, name, directory, arguments, environment=None):
+        self.name = name
+        self.arguments = [str(a) for a in arguments]
+        self.log_path = directory / f"{name}.log"
+        self.environment = {**os.environ, **(environment or {})}
+        self.child = None
+
+    def start(self):
+        with open(self.log_path, "ab") as log:
+            self.child = subprocess.Popen(self.arguments, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                          env=self.environment, start_new_session=True)
+        return self
+
+    def alive(self):
+        return self.child is not None and self.child.poll() is None
+
+    def signal(self, number):
+        self.child.send_signal(number)
+
+    def kill(self):
+        """As a crash does: nothing is cleaned up."""
+        if self.alive():
+            self.child.kill()
+        self.child.wait()
+
+    def stop(self, timeout=60):
+        """As a shutdown does; returns the exit status."""
+        if self.alive():
+            self.child.send_signal(signal.SIGCONT)
+            self.child.terminate()
+        try:
+            return self.child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.name} did not end within {timeout} s of SIGTERM:\n{self.log_tail()}") from None
+
+    def freeze(self):
+        self.signal(signal.SIGSTOP)
+
+    def wake(self):
+        self.signal(signal.SIGCONT)
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def log_tail(self, lines=30):
+        return "\n".join(self.log().splitlines()[-lines:])
+
+    def resident_mb(self):
+        text = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", text).group(1)) / 1024
+
+
+class Operator(Process):
+    """convoke-operator on a free port of loopback, with quick leases so that failures show soon."""
+
+    def __init__(self, name, directory, kubeconfig, settings=None):
+        config = {
+            "kubeconfig": str(kubeconfig),
+            "serve": {"address": "127.0.0.1:0"},
+            "log": {"level": "Debug", "format": "Json"},
+            "leaderElection": {"enabled": True, "namespace": "convoke-system", "name": "convoke-operator",
+                               "leaseDuration": "5s", "renewDeadline": "3s", "retryPeriod": "500ms"},
+        }
+        for key, value in (settings or {}).items():
+            config[key] = {**config.get(key, {}), **value} if isinstance(value, dict) else value
+        path = directory / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(config))
+        super().__init__(name, directory, [BIN / "convoke-operator", "--config", path])
+        self.log_start = 0
+
+    def start(self):
+        self.log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
+        return super().start()
+
+    def address(self):
+        """Where it serves in this life; the operator logs the port that it was given."""
+        for line in self.log()[self.log_start:].splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if entry.get("message") == "serving":
+                return entry["address"]
+        return None
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://{self.address()}{path}", timeout=5) as answer:
+            return answer.read().decode()
+
+    def ready(self):
+        try:
+            return self.address() is not None and self.get("/readyz") is not None
+        except OSError:
+            return False
+
+    def wait_ready(self, timeout=30):
+        wait_until(lambda: self.ready() or self._must_live(), timeout, lambda: f"{self.name} is not ready:\n{self.log_tail()}")
+        return self
+
+    def _must_live(self):
+        assert self.alive(), f"{self.name} ended with {self.child.returncode}:\n{self.log_tail()}"
+        return False
+
+    def leading(self):
+        return self.metric("leader_election_master_status") == 1
+
+    def metrics(self):
+        """{'name{labels}': value} of one scrape."""
+        found = {}
+        for line in self.get("/metrics").splitlines():
+            if line and not line.startswith("#"):
+                name, value = line.rsplit(" ", 1)
+                found[name] = float(value)
+        return found
+
+    def metric(self, name, **labels):
+        """The sum over all series of that name that carry the labels."""
+        total = 0.0
+        for series, value in self.metrics().items():
+            if re.split(r"[{ ]", series)[0] == name and all(f'{k}="{v}"' in series for k, v in labels.items()):
+                total += value
+        return total
+
+
+class Runner(Process):
+    """convoke-runner with a journal that proves what it ran."""
+
+    def __init__(self, name, directory, kubeconfig, tasks=None, settings=None, agent=None, environment=None):
+        self.agent = name
+        self.journal_path = directory / f"{name}.journal"
+        config = {
+            "agent": {"name": name, "capacity": 4, "heartbeat": {"interval": "500ms", "timeout": "3s"}, **(agent or {})},
+            "shell": True,
+            "killAfter": "2s",
+            "progressInterval": "200ms",
+            **(settings or {}),
+        }
+        if tasks:
+            config["tasks"] = tasks
+        path = directory / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(config))
+        super().__init__(name, directory, [BIN / "convoke-runner", "--config", path, "--kubeconfig", kubeconfig,
+                                           "--journal", self.journal_path], environment)
+
+    def journal(self):
+        if not self.journal_path.exists():
+            return []
+        return [json.loads(line) for line in self.journal_path.read_text().splitlines() if line]
+
+    def started(self):
+        return [entry for entry in self.journal() if entry["event"] == "start"]
+
+
+def assert_no_attempt_ran_twice(runners):
+    """Each (Task, attempt) was started at most once over all runners and all their lives."""
+    seen = {}
+    for runner in runners:
+        for entry in runner.started():
+            key = (entry["uid"], entry["attempt"])
+            assert key not in seen, f"attempt ran twice: {seen[key]} and {entry}"
+            seen[key] = entry
+    return seen
