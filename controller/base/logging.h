@@ -17,7 +17,11 @@
 namespace convoke {
 
 enum class LogLevel { Debug, Info, Warn, Error, Off };
+// g++ takes a scoped enumerator for something that could shadow the type Json (controller/kube/json.h).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 enum class LogFormat { Json, Text };
+#pragma GCC diagnostic pop
 
 // One key and its value; built from strings, numbers and booleans.
 struct LogField {

@@ -76,7 +76,7 @@ std::string explain(const web::http::http_exception& error, const Peer& peer) {
     const std::string refusal = peer.tls ? peer.tls->last_refusal() : "";
     return what + ": " + tls + (refusal.empty() ? "" : " (" + refusal + ")");
   }
-  if (what.find("resolving") != std::string::npos || what.find("resolve") != std::string::npos) {
+  if (what == "Error resolving address" || what == "Failed to resolve address") {
     return "the host name cannot be resolved";
   }
   if (code == EHOSTUNREACH) return "connection refused";  // what cpprestsdk makes of ECONNREFUSED

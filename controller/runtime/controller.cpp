@@ -184,7 +184,7 @@ void Controller::Impl::log_failure(const char* message, const kube::ObjectKey& k
 
 Controller::Controller(ControllerOptions options, Reconciler& reconciler, Clock& clock, Logger log,
                        prometheus::Registry& registry)
-    : impl_(std::make_unique<Impl>(std::move(options), reconciler, clock, log, registry)) {}
+    : impl_(std::make_unique<Impl>(std::move(options), reconciler, clock, std::move(log), registry)) {}
 
 Controller::~Controller() {
   impl_->queue.shut_down();

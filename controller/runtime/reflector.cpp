@@ -70,7 +70,7 @@ struct Reflector::Impl {
   std::optional<Input> perform(watch::FinishReplace finish);
   std::optional<Input> perform(watch::Apply apply);
   std::optional<Input> perform(watch::Remove remove);
-  std::optional<Input> perform(watch::BackOff back_off);
+  std::optional<Input> perform(const watch::BackOff& back_off);
   std::optional<Input> perform(watch::ResetBackoff reset);
 
   Input read_event();
@@ -288,7 +288,7 @@ std::optional<Input> Reflector::Impl::perform(watch::Remove remove) {
 
 // --- Failures ---
 
-std::optional<Input> Reflector::Impl::perform(watch::BackOff back_off) {
+std::optional<Input> Reflector::Impl::perform(const watch::BackOff& back_off) {
   drop_stream();
   note_failure(back_off.error);
   stopping.sleep_for(std::max(backoff.next(), back_off.error.retry_after.value_or(Duration::zero())));
@@ -331,7 +331,8 @@ void Reflector::Impl::note_success() {
 
 Reflector::Reflector(kube::Client& client, Clock& clock, Random& random, Logger log, ReflectorSource source,
                      std::unique_ptr<ReflectorSink> sink)
-    : impl_(std::make_unique<Impl>(client, clock, random, log, std::move(source), std::move(sink))) {}
+    : impl_(std::make_unique<Impl>(client, clock, random, std::move(log), std::move(source),
+                                   std::move(sink))) {}
 
 Reflector::~Reflector() {
   impl_->stop();

@@ -112,7 +112,7 @@ void on(State& state, Listing listing, WatchOpened, Outputs& outputs) {
   state.phase = std::move(listing);
 }
 
-void on(State& state, Listing, WatchFailed input, Outputs& outputs) {
+void on(State& state, const Listing&, WatchFailed input, Outputs& outputs) {
   if (refuses_streaming(input.error)) {
     state.streaming_refused = true;
   } else {
@@ -150,7 +150,7 @@ void on(State& state, Listing listing, EventReceived event, Outputs& outputs) {
 }
 
 // The server did not get through with it. Page by page it may; the next list is tried as a stream again.
-void on(State& state, Listing, WatchEnded input, Outputs& outputs) {
+void on(State& state, const Listing&, const WatchEnded& input, Outputs& outputs) {
   outputs.push_back(BackOff{why_it_ended(input)});
   list_by(state, Listing::By::Pages, outputs);
 }

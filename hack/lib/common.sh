@@ -41,12 +41,14 @@ show_log_tail() {
 
 # with_progress LABEL LOGFILE COMMAND...: runs COMMAND with its output in LOGFILE and shows what is being done and for how
 # long: a line that moves on a terminal, else a line every 30 seconds. Returns COMMAND's exit code; shows the end of the
-# log if that is not 0. COMMAND is ended if the calling script is.
+# log if that is not 0. The script must have `trap stop_progress EXIT`, or COMMAND outlives it.
 with_progress() {
   local label=$1 logfile=$2 started=$SECONDS code=0
   shift 2
+  set -m # a process group of its own, so that stop_progress reaches what COMMAND starts
   "$@" >>"$logfile" 2>&1 </dev/null &
   PROGRESS_PID=$!
+  set +m
   if [[ -t 2 ]]; then
     _progress_line "$label" "$started"
   else
@@ -85,9 +87,9 @@ _progress_lines() {
   done
 }
 
-# stop_progress: ends the command of with_progress; for the EXIT trap of a script that uses it
+# stop_progress: ends the command of with_progress, and all that it started
 stop_progress() {
-  if [[ -n $PROGRESS_PID ]]; then kill "$PROGRESS_PID" 2>/dev/null || true; fi
+  if [[ -n $PROGRESS_PID ]]; then kill -- "-$PROGRESS_PID" 2>/dev/null || true; fi
   PROGRESS_PID=''
 }
 

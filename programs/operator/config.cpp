@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -235,24 +235,39 @@ struct Flags {
   std::map<std::string, std::string> values;  // by path
 };
 
+// As CLI11 wants them, and with "--namespace=" as a flag and its empty text, which CLI11 takes for a missing
+// value.
+std::vector<std::string> last_first(int argc, const char* const* argv) {
+  std::vector<std::string> out;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const bool empty_value = word.starts_with("--") && word.ends_with('=');
+    out.push_back(empty_value ? word.substr(0, word.size() - 1) : word);
+    if (empty_value) out.emplace_back();
+  }
+  std::reverse(out.begin(), out.end());
+  return out;
+}
+
 // The text to print for --help and --version, if asked for.
 Result<std::optional<std::string>> parse_flags(int argc, const char* const* argv, const Settings& settings,
                                                Flags& flags) {
   CLI::App app(
       "Drives Agents, Tasks, Workflows and WorkflowRuns (convoke.dev) to their desired state.\n"
-      "Every flag but the first three is also a key of the YAML file; a flag wins over the file.",
+      "Every flag after --print-config is also a key of the YAML file; a flag wins over the file.",
       "convoke-operator");
   app.set_version_flag("--version", std::string("convoke-operator ") + CONVOKE_VERSION);
   app.add_option("--config", flags.file, "YAML file with the keys that are listed here")->type_name("FILE");
   app.add_flag("--print-config", flags.print_config, "Print the effective configuration as YAML and exit");
   for (const auto& setting : settings) {
     const auto take = [&flags, path = setting.path](const std::string& text) { flags.values[path] = text; };
-    app.add_option_function<std::string>(setting.flag(), take, setting.help + " (" + setting.path + ")")
-        ->type_name(setting.type)
-        ->default_str(setting.get());
+    const std::string standard = setting.get().empty() ? "" : " [" + setting.get() + "]";
+    app.add_option_function<std::string>(setting.flag(), take,
+                                         setting.help + " (" + setting.path + ")" + standard)
+        ->type_name(setting.type);
   }
   try {
-    app.parse(argc, argv);
+    app.parse(last_first(argc, argv));
   } catch (const CLI::CallForHelp&) {
     return app.help();
   } catch (const CLI::CallForVersion& version) {
@@ -265,11 +280,12 @@ Result<std::optional<std::string>> parse_flags(int argc, const char* const* argv
 
 Result<std::string> read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream text;
+  if (file.is_open() && file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
   if (!file.is_open() || file.bad()) {
     return Error{ErrorCode::Invalid, path + ": the configuration file cannot be read"};
   }
-  return text;
+  return text.str();
 }
 
 // --- Keys that must fit each other.

@@ -82,10 +82,10 @@ LabelSelector read_label_selector(const FieldReader& reader) {
   reader.read("matchLabels", selector.match_labels);
   reader.each_object("matchExpressions", [&](const FieldReader& item) {
     LabelSelectorRequirement requirement;
-    SelectorOperator known = SelectorOperator::In;
+    std::optional<SelectorOperator> op;
     item.read("key", requirement.key);
-    item.read("operator", requirement.op);
-    item.read("operator", known, kSelectorOperators);
+    item.read("operator", op, kSelectorOperators);
+    requirement.op = op ? name_of(kSelectorOperators, *op) : "";
     item.read("values", requirement.values);
     selector.match_expressions.push_back(std::move(requirement));
   });

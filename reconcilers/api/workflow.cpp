@@ -143,8 +143,8 @@ Workflow Workflow::from_json(const Json& object) {
   Workflow workflow;
   const FieldReader reader(object, "", workflow.malformed);
   workflow.meta = kube::meta_from_json(object);
-  workflow.spec = read_spec(reader.object("spec"));
-  if (reader.optional_object("spec")) {
+  if (const std::optional<FieldReader> spec = reader.optional_object("spec")) {
+    workflow.spec = read_spec(*spec);
     reader.read_raw("spec", workflow.spec_json);
   }
   workflow.status = read_status(reader.object("status"));

@@ -1,8 +1,8 @@
 // The agents of one namespace, in order, for Tasks with one Requirement.
 //
-// Every agent stands in exactly one of three sets: free (eligible and has room; by score, best first, then by name),
-// full (eligible, no room) and unfit. A change of one agent moves one entry: O(log agents). Many demand classes (pins,
-// exclusions) share one pool.
+// Every agent stands in exactly one of three sets: free (eligible and has room; by score, best first, then by
+// name), full (eligible, no room) and unfit. A change of one agent moves one entry: O(log agents). Many
+// demand classes (pins, exclusions) share one pool.
 //
 // Used under the scheduler's lock. Slots are referred to, not owned: they outlive their place in the pool.
 #pragma once

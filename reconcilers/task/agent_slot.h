@@ -1,4 +1,5 @@
-// One agent as the scheduler sees it: what it can do and how much room it has. A plain value under the scheduler's lock.
+// One agent as the scheduler sees it: what it can do and how much room it has. A plain value under the
+// scheduler's lock.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +31,8 @@ struct AgentFacts {
 
   // Why the agent cannot take such a Task even when it has room, for people; empty if it can.
   std::string objection(const Requirement& requirement) const;
-  // The CapabilityMatch score without the load: 10 for each exact capability, 1 for one that "*" covers. None if the
-  // agent cannot take such a Task.
+  // The CapabilityMatch score without the load: 10 for each exact capability, 1 for one that "*" covers. None
+  // if the agent cannot take such a Task.
   std::optional<int> match(const Requirement& requirement) const;
 
  private:

@@ -23,7 +23,7 @@ std::vector<std::string> sorted_unique(std::vector<std::string> names) {
 bool wants_agent(const api::Task& task) {
   const bool waits = task.status.phase == TaskPhase::Pending || task.status.phase == TaskPhase::Queued;
   return waits && !task.meta.being_deleted() && !task.spec.suspend && !task.spec.cancel &&
-         api::spec_problems(task.malformed).empty();
+         problems_of(task).empty();
 }
 
 Offer offer_of(const api::Task& task, WallTime now) {
@@ -73,10 +73,19 @@ Demand demand_of(const api::Task& task, WallTime now) {
     demand.agent_name = task.status.agent_name;
   } else if (wants_agent(task) && may_be_offered(task, now)) {
     demand.kind = Demand::Kind::Waiting;
-    demand.requirement = {sorted_unique(task.spec.required_capabilities()), task.spec.requires_.agent_selector};
+    demand.requirement = {sorted_unique(task.spec.required_capabilities()),
+                          task.spec.requires_.agent_selector};
     demand.offer = offer_of(task, now);
   }
   return demand;
+}
+
+std::vector<std::string> problems_of(const api::Task& task) {
+  std::vector<std::string> problems = api::spec_problems(task.malformed);
+  if (task.spec.type.empty()) {
+    problems.emplace_back("spec.type: is required");
+  }
+  return problems;
 }
 
 Duration until_retry(const api::Task& task, WallTime now) {
@@ -84,7 +93,8 @@ Duration until_retry(const api::Task& task, WallTime now) {
   if (!due) {
     return Duration::zero();
   }
-  // Our own jitter adds a tenth to the longest backoff; what lies beyond was written by a clock that was wrong.
+  // Our own jitter adds a tenth to the longest backoff; what lies beyond was written by a clock that was
+  // wrong.
   const Duration longest =
       std::max({task.spec.retry.backoff.base, task.spec.retry.backoff.max, rejection_delay(10)});
   const Duration left = *due - now;

@@ -1,7 +1,7 @@
 // What one Task wants of the scheduler now: an agent (and which), nothing, or to be counted where it is.
 //
-// Thread safety: pure functions and values. Errors: none; a time that cannot be read, or that a wrong clock wrote into
-// the far future, counts as now.
+// Thread safety: pure functions and values. Errors: none; a time that cannot be read, or that a wrong clock
+// wrote into the far future, counts as now.
 #pragma once
 
 #include <compare>
@@ -39,6 +39,9 @@ struct Demand {
 };
 
 Demand demand_of(const api::Task& task, WallTime now);
+
+// What is wrong with its spec; such a Task waits for a person. Empty if nothing is.
+std::vector<std::string> problems_of(const api::Task& task);
 
 // Until a failed Task may be tried again; zero when it is due.
 Duration until_retry(const api::Task& task, WallTime now);

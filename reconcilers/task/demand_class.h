@@ -1,5 +1,5 @@
-// Waiting Tasks that are all the same to an agent: one pool (namespace and requirement) and one Offer (pin, exclusions).
-// They wait by priority, then age; whoever is first is served first.
+// Waiting Tasks that are all the same to an agent: one pool (namespace and requirement) and one Offer (pin,
+// exclusions). They wait by priority, then age; whoever is first is served first.
 //
 // Used under the scheduler's lock.
 #pragma once
@@ -38,7 +38,8 @@ struct DemandClass {
   // How many agents it is chosen from.
   int candidates() const;
   Verdict verdict() const;
-  // Who does not get a Task of this class now, and why; those that are merely full come first. At most kMaxRejected.
+  // Who does not get a Task of this class now, and why; those that are merely full come first. At most
+  // kMaxRejected.
   std::vector<api::RejectedAgent> rejected() const;
 
   Pool& pool;

@@ -1,6 +1,7 @@
 #include "reconcilers/task/match_board.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace convoke::task {
 namespace {
@@ -71,6 +72,7 @@ void MatchBoard::upsert_agent(const api::Agent& agent) {
     slot.facts = std::move(facts);
     fitness_changed(home, slot);
   }
+  tidy(agent.meta.namespace_);
 }
 
 void MatchBoard::remove_agent(const kube::ObjectKey& key, const std::string& uid) {
@@ -81,7 +83,7 @@ void MatchBoard::remove_agent(const kube::ObjectKey& key, const std::string& uid
     slot.known = false;
     --home.known_agents;
     fitness_changed(home, slot);
-    released_.emplace_back(key.namespace_, key.name);
+    released_.push_back(key.name);
   }
   tidy(key.namespace_);
 }
@@ -119,27 +121,26 @@ void MatchBoard::reserve(TaskEntry& entry, AgentSlot& slot) {
 
 std::vector<kube::ObjectKey> MatchBoard::take_flips() {
   std::vector<kube::ObjectKey> keys;
-  for (auto& [name, home] : namespaces_) {
-    if (!std::exchange(home.fitness_changed, false)) {
-      continue;
-    }
-    for (auto& [requirement, pool] : home.pools) {
+  for (const std::string& name : std::exchange(changed_, {})) {
+    for (auto& [requirement, pool] : home_of(name).pools) {
       for (auto& [offer, demand_class] : pool.classes) {
-        const Verdict verdict = demand_class.verdict();
-        if (std::exchange(demand_class.announced, verdict) == verdict) {
-          continue;
-        }
-        std::size_t announced = 0;
-        for (const TaskEntry* entry : demand_class.waiting) {
-          if (++announced > kMaxAnnounced) {
-            break;
-          }
-          keys.push_back(entry->key);
-        }
+        announce(demand_class, keys);
       }
     }
   }
   return keys;
+}
+
+void MatchBoard::announce(DemandClass& demand_class, std::vector<kube::ObjectKey>& keys) {
+  const Verdict verdict = demand_class.verdict();
+  if (std::exchange(demand_class.announced, verdict) == verdict) {
+    return;
+  }
+  std::size_t announced = 0;
+  for (auto entry = demand_class.waiting.begin();
+       entry != demand_class.waiting.end() && announced < kMaxAnnounced; ++entry, ++announced) {
+    keys.push_back((*entry)->key);
+  }
 }
 
 const TaskEntry* MatchBoard::find(const kube::ObjectKey& key, const std::string& uid) const {
@@ -174,7 +175,8 @@ TaskEntry& MatchBoard::entry_of(const api::Task& task) {
   return entry;
 }
 
-void MatchBoard::set_waiting(TaskEntry& entry, const Urgency& urgency, const Demand& demand, MonotonicTime now) {
+void MatchBoard::set_waiting(TaskEntry& entry, const Urgency& urgency, const Demand& demand,
+                             MonotonicTime now) {
   DemandClass& wanted = class_for(home_of(entry), demand);
   const bool same_class = entry.demand_class == &wanted;
   if (same_class && entry.state == State::Waiting && entry.urgency == urgency) {
@@ -230,7 +232,7 @@ void MatchBoard::unlink(TaskEntry& entry) {
     slot.active -= entry.state == State::Active ? 1 : 0;
     slot.reserved.erase(entry.key);
     load_changed(home_of(entry), slot);
-    released_.emplace_back(entry.key.namespace_, slot.name);
+    released_.push_back(slot.name);
   }
   entry.reservation = {};
 }
@@ -329,7 +331,7 @@ void MatchBoard::load_changed(Namespace& home, AgentSlot& slot) {
 }
 
 void MatchBoard::fitness_changed(Namespace& home, AgentSlot& slot) {
-  home.fitness_changed = true;
+  changed_.insert(home.name);
   for (auto& [key, pool] : home.pools) {
     if (slot.known) {
       pool.agents.place(slot);
@@ -340,10 +342,10 @@ void MatchBoard::fitness_changed(Namespace& home, AgentSlot& slot) {
       refresh(demand_class);
     }
   }
-  review_reservations(slot, home.name);
+  review_reservations(slot);
 }
 
-void MatchBoard::review_reservations(AgentSlot& slot, const std::string& namespace_) {
+void MatchBoard::review_reservations(AgentSlot& slot) {
   const std::set<kube::ObjectKey> reserved = slot.reserved;
   for (const kube::ObjectKey& key : reserved) {
     TaskEntry& entry = tasks_.at(key);
@@ -372,7 +374,7 @@ AgentSlot& MatchBoard::slot_of(Namespace& home, const std::string& name) {
 
 void MatchBoard::tidy(const std::string& namespace_) {
   Namespace& home = home_of(namespace_);
-  for (const auto& [owner, name] : released_) {
+  for (const std::string& name : released_) {
     const auto slot = home.agents.find(name);
     if (slot != home.agents.end() && !slot->second.known && slot->second.load() == 0) {
       home.agents.erase(slot);
@@ -380,6 +382,7 @@ void MatchBoard::tidy(const std::string& namespace_) {
   }
   released_.clear();
   if (home.agents.empty() && home.pools.size() == home.idle.size()) {
+    changed_.erase(namespace_);
     namespaces_.erase(namespace_);
   }
 }

@@ -1,13 +1,17 @@
-// What waits, who is there, and who gets whom: the algorithm of the scheduler, without locks, clocks or callbacks.
+// What waits, who is there, and who gets whom: the algorithm of the scheduler, without locks, clocks or
+// callbacks.
 //
 //   Task -> DemandClass (its place by priority and age) -> AgentPool (its agents by score and name)
 //
-// A global ordered set of the classes that could be served now, by their most urgent Task, says what is next; the pool
-// says who gets it. Neither the queue nor the agents are scanned:
+// A global ordered set of the classes that could be served now, by their most urgent Task, says what is next;
+// the pool says who gets it. Neither the queue nor the agents are scanned:
 //
-//   a Task comes, changes or goes    O(log Tasks); the first Task with a new requirement also builds its pool, once:
-//                                    O(agents of the namespace). Pools that nobody waits in are kept for a while.
-//   a decision                       O(log classes + log Tasks) and, as the agent's load changed, O(log agents) for each
+//   a Task comes, changes or goes    O(log Tasks); the first Task with a new requirement also builds its
+//   pool, once:
+//                                    O(agents of the namespace). Pools that nobody waits in are kept for a
+//                                    while.
+//   a decision                       O(log classes + log Tasks) and, as the agent's load changed, O(log
+//   agents) for each
 //                                    pool of the namespace (about one for each kind of requirement in use)
 //   an agent changes                 O(log agents) for each pool, and its classes are looked at again
 //
@@ -18,8 +22,8 @@
 #include <list>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "controller/base/clock.h"
@@ -32,6 +36,8 @@ struct Explanation {
   Verdict verdict = Verdict::NoAgents;
   std::vector<api::RejectedAgent> rejected;  // at most kMaxRejected; those that are merely full come first
 };
+
+struct Namespace;
 
 struct Pool {
   Pool(Namespace& its_home, Requirement requirement) : home(its_home), agents(std::move(requirement)) {}
@@ -49,7 +55,6 @@ struct Namespace {
   std::map<std::string, Pool> pools;  // by Requirement::key()
   std::list<Pool*> idle;              // pools without classes, the oldest first
   std::size_t known_agents = 0;
-  bool fitness_changed = false;  // of any agent, since the verdicts were announced
 };
 
 class MatchBoard {
@@ -66,7 +71,8 @@ class MatchBoard {
 
   // Serves all that can be served, the most urgent first.
   std::vector<Match> match_all(MonotonicTime now);
-  // Waiting Tasks whose class' verdict changed since it was announced last: at most kMaxAnnounced of each class.
+  // Waiting Tasks whose class' verdict changed since it was announced last: at most kMaxAnnounced of each
+  // class.
   std::vector<kube::ObjectKey> take_flips();
 
   const TaskEntry* find(const kube::ObjectKey& key, const std::string& uid) const;
@@ -74,7 +80,8 @@ class MatchBoard {
   Explanation explain(const TaskEntry& entry) const;
   std::size_t waiting() const { return waiting_; }
 
-  // More would be a storm of status writes over one agent that comes or goes; the rest is told when it is looked at.
+  // More would be a storm of status writes over one agent that comes or goes; the rest is told when it is
+  // looked at.
   static constexpr std::size_t kMaxAnnounced = 100;
 
  private:
@@ -91,9 +98,10 @@ class MatchBoard {
   DemandClass& class_for(Namespace& home, const Demand& demand);
   void retire(DemandClass& demand_class);
 
+  static void announce(DemandClass& demand_class, std::vector<kube::ObjectKey>& keys);
   void reserve(TaskEntry& entry, AgentSlot& slot);
   // Reservations that no longer hold go back to their place.
-  void review_reservations(AgentSlot& slot, const std::string& namespace_);
+  void review_reservations(AgentSlot& slot);
   void load_changed(Namespace& home, AgentSlot& slot);
   void fitness_changed(Namespace& home, AgentSlot& slot);
   // Puts the class among those that can be served, or takes it out.
@@ -109,8 +117,9 @@ class MatchBoard {
   std::map<kube::ObjectKey, TaskEntry> tasks_;
   std::map<std::string, Namespace> namespaces_;
   DemandClass::Ready ready_;
-  std::vector<std::pair<std::string, std::string>> released_;  // agents (namespace, name) that lost a Task
-  std::size_t waiting_ = 0;                                    // Waiting or Held
+  std::set<std::string> changed_;      // namespaces where an agent's fitness changed since take_flips()
+  std::vector<std::string> released_;  // agents that lost a Task in the change that is under way
+  std::size_t waiting_ = 0;            // Waiting or Held
 };
 
 }  // namespace convoke::task

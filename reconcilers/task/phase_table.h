@@ -2,14 +2,14 @@
 //
 //   Pending -> Queued -> Assigned -> Running -> Succeeded | Failed | Cancelled
 //
-// Back to Queued for a retry, a rejection or a lost agent; back to Pending while suspended or invalid. A short attempt
-// goes from Assigned straight to its end. Terminal phases never change.
+// Back to Queued for a retry, a rejection or a lost agent; back to Pending while suspended or invalid. A
+// short attempt goes from Assigned straight to its end. Terminal phases never change.
 //
-// With the phase go everything that belongs to it: reason, message, the kstatus conditions, the times, and what must
-// not outlive an assignment.
+// With the phase go everything that belongs to it: reason, message, the kstatus conditions, the times, and
+// what must not outlive an assignment.
 //
-// Thread safety: pure functions. Errors: Internal for a change that the table does not have (a defect of the caller);
-// the status is then untouched.
+// Thread safety: pure functions. Errors: Internal for a change that the table does not have (a defect of the
+// caller); the status is then untouched.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Every reason of a Task's status, conditions, attempts and Events, and the actions of its Events. They are part of the
-// API: people write alerts and `kubectl wait` lines against them.
+// Every reason of a Task's status, conditions, attempts and Events, and the actions of its Events. They are
+// part of the API: people write alerts and `kubectl wait` lines against them.
 #pragma once
 
 namespace convoke::task {

@@ -1,5 +1,5 @@
-// A Task as the scheduler holds it: while it waits, while an agent is held for it, and while it counts as its agent's load.
-// A plain value under the scheduler's lock.
+// A Task as the scheduler holds it: while it waits, while an agent is held for it, and while it counts as its
+// agent's load. A plain value under the scheduler's lock.
 #pragma once
 
 #include <cstdint>

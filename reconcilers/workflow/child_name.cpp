@@ -20,7 +20,9 @@ std::string cut(std::string_view name, std::size_t length) {
   return std::string(name);
 }
 
-std::string short_hash(std::string_view text, std::size_t length) { return sha256_hex(text).substr(0, length); }
+std::string short_hash(std::string_view text, std::size_t length) {
+  return sha256_hex(text).substr(0, length);
+}
 
 }  // namespace
 

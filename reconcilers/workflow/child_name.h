@@ -1,4 +1,5 @@
-// Deterministic names of what a Workflow or a run creates: a create that is sent twice meets its own first try.
+// Deterministic names of what a Workflow or a run creates: a create that is sent twice meets its own first
+// try.
 //
 // Every name fits 63 characters, so that it may also stand in a label. Pure; safe from every thread.
 #pragma once
@@ -12,7 +13,9 @@ inline constexpr std::size_t kMaxNameLength = 63;
 
 // `name` if it fits, else cut, with the first 8 hex digits of `identity`'s hash at its end.
 std::string fit_name(std::string_view name, std::string_view identity);
-inline std::string fit_name(std::string_view name) { return fit_name(name, name); }
+inline std::string fit_name(std::string_view name) {
+  return fit_name(name, name);
+}
 
 // "<prefix>-<suffix>", with the prefix cut and hashed so that all of it fits.
 std::string name_with_suffix(std::string_view prefix, std::string_view suffix);

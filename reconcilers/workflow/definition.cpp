@@ -97,15 +97,16 @@ class Checker {
       return invalid(path_ + ".steps", "a workflow needs at least one step");
     }
     if (spec().steps.size() > kMaxSteps) {
-      return invalid(path_ + ".steps", "a workflow has at most " + std::to_string(kMaxSteps) + " steps, got " +
-                                           std::to_string(spec().steps.size()));
+      return invalid(path_ + ".steps", "a workflow has at most " + std::to_string(kMaxSteps) +
+                                           " steps, got " + std::to_string(spec().steps.size()));
     }
     for (std::size_t i = 0; i < spec().steps.size(); ++i) {
       const auto& name = spec().steps[i].name;
       if (!is_step_name(name)) {
-        return invalid(step_field(i, ".name"),
-                       "a step's name has 1 to 63 lower-case letters, digits and \"-\", and neither begins nor ends "
-                       "with \"-\"");
+        return invalid(
+            step_field(i, ".name"),
+            "a step's name has 1 to 63 lower-case letters, digits and \"-\", and neither begins nor ends "
+            "with \"-\"");
       }
       if (!definition_->positions.emplace(name, i).second) {
         return invalid(step_field(i, ".name"), "there are two steps of this name");
@@ -177,6 +178,11 @@ class Checker {
     const auto type = task->find("type");
     if (type == task->end() || !type->is_string() || type->get_ref<const std::string&>().empty()) {
       return invalid(field + ".type", "a task needs a type, which is a string");
+    }
+    for (const char* name : {"suspend", "cancel", "ttlAfterFinished"}) {
+      if (task->contains(name)) {
+        return invalid(field + "." + name, "a step's Task lives, stops and ends with its run");
+      }
     }
     const auto references = expression::references(*task, field);
     if (!references) {

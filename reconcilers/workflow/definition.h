@@ -23,7 +23,7 @@ struct Definition {
   std::vector<std::vector<std::size_t>> dependencies;  // of each step: what it waits for
   std::vector<std::vector<std::size_t>> used_steps;    // of each step: whose phase or outputs its task names
   std::vector<std::size_t> output_steps;               // whose phase or outputs spec.outputs names
-  std::vector<std::size_t> order;                      // every step after its dependencies; by position where free
+  std::vector<std::size_t> order;  // every step after its dependencies; by position where free
   std::unordered_map<std::string, std::size_t> positions;
 
   std::size_t size() const { return spec.steps.size(); }

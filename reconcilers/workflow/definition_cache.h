@@ -1,7 +1,8 @@
-// Checked definitions by the identity of their text, so that a reconcile does not parse a thousand steps again.
+// Checked definitions by the identity of their text, so that a reconcile does not parse a thousand steps
+// again.
 //
-// Keys name immutable content ("revision/<name>/<uid>", "run/<uid>/<generation>"), so nothing here goes stale. Bounded:
-// the least recently used go first. Thread safety: all methods from every thread.
+// Keys name immutable content ("revision/<name>/<uid>", "run/<uid>/<generation>"), so nothing here goes
+// stale. Bounded: the least recently used go first. Thread safety: all methods from every thread.
 #pragma once
 
 #include <list>
@@ -19,7 +20,8 @@ class DefinitionCache {
       : max_entries_(max_entries), max_text_bytes_(max_text_bytes) {}
 
   // The kept definition, or a newly parsed one. Errors are not kept: what is invalid is not asked for again.
-  Result<DefinitionPtr> get_or_parse(const std::string& key, const api::RawJson& text, const std::string& path);
+  Result<DefinitionPtr> get_or_parse(const std::string& key, const api::RawJson& text,
+                                     const std::string& path);
   // Null if it is not kept.
   DefinitionPtr find(const std::string& key);
   std::size_t size() const;

@@ -10,8 +10,8 @@ namespace convoke::workflow {
 // For each node, the nodes that it waits for.
 using Graph = std::vector<std::vector<std::size_t>>;
 
-// Every node after what it waits for; where the graph leaves a choice, the lower number first. Shorter than the
-// graph if it has a cycle.
+// Every node after what it waits for; where the graph leaves a choice, the lower number first. Shorter than
+// the graph if it has a cycle.
 std::vector<std::size_t> topological_order(const Graph& graph);
 
 // One cycle, in the order of waiting, beginning with its lowest node. The graph must have one.

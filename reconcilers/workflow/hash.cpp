@@ -1,8 +1,8 @@
 #include "reconcilers/workflow/hash.h"
 
-#include <openssl/sha.h>
-
 #include <array>
+
+#include <openssl/sha.h>
 
 namespace convoke::workflow {
 

@@ -71,7 +71,8 @@ Result<Json> parse_given(const api::RawJson& given) {
     return values.error().with_context("spec.parameters");
   }
   if (!values->is_object()) {
-    return Error{ErrorCode::Invalid, std::string("spec.parameters: expected an object, got a ") + values->type_name()};
+    return Error{ErrorCode::Invalid,
+                 std::string("spec.parameters: expected an object, got a ") + values->type_name()};
   }
   return values;
 }
@@ -106,8 +107,8 @@ Result<Json> resolve_parameters(const std::vector<api::Parameter>& parameters, c
         (*values)[parameter.name] = std::move(*value);
       }
     } else if (parameter.required) {
-      problems.add("spec.parameters." + parameter.name + ": is required (a " + api::to_string(parameter.type) +
-                   ")");
+      problems.add("spec.parameters." + parameter.name + ": is required (a " +
+                   api::to_string(parameter.type) + ")");
     }
   }
   for (const auto& [name, value] : values->items()) {

@@ -20,7 +20,8 @@ inline bool needs_no_value(const api::Parameter& parameter) {
   return !parameter.required || !parameter.default_value.empty();
 }
 
-// An object with every given and every defaulted parameter. A parameter that is neither given nor defaulted is absent.
+// An object with every given and every defaulted parameter. A parameter that is neither given nor defaulted
+// is absent.
 Result<Json> resolve_parameters(const std::vector<api::Parameter>& parameters, const api::RawJson& given);
 
 }  // namespace convoke::workflow

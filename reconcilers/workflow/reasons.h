@@ -1,5 +1,5 @@
-// Names that people and dashboards see: reasons of conditions, rows and Events, and the annotations that the workflow
-// reconcilers write. Start at workflow_reconciler.h and run_reconciler.h to read this folder.
+// Names that people and dashboards see: reasons of conditions, rows and Events, and the annotations that the
+// workflow reconcilers write. Start at workflow_reconciler.h and run_reconciler.h to read this folder.
 #pragma once
 
 namespace convoke::workflow {
@@ -44,6 +44,7 @@ inline constexpr char kRunCancelled[] = "RunCancelled";
 
 // Events only.
 inline constexpr char kNameConflict[] = "NameConflict";
+inline constexpr char kStatusRefused[] = "StatusRefused";
 }  // namespace reason
 
 namespace annotation {

@@ -38,8 +38,8 @@ std::string alternative_revision_name(const std::string& workflow, const std::st
 }
 
 kube::OwnerReference owner_reference(const api::Workflow& workflow) {
-  return {api::kWorkflow.api_version(), api::kWorkflow.kind, workflow.meta.name, workflow.meta.uid, true,
-          false};
+  return {
+      api::kWorkflow.api_version(), api::kWorkflow.kind, workflow.meta.name, workflow.meta.uid, true, false};
 }
 
 api::ControllerRevision make_revision(const api::Workflow& workflow, std::string name, std::int64_t number,

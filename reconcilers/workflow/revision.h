@@ -1,8 +1,9 @@
 // ControllerRevisions: the definitions that a Workflow had, each named by the hash of its content.
 //
-// A revision keeps what a run executes (parameters, mode, parallelism, timeout, onFailure, retry, steps, outputs), as
-// canonical JSON: equal definitions have equal names, whatever the order of their fields. How runs come about and how
-// long they are kept (triggers, historyLimits, suspend, description) is no part of it. Pure; safe from every thread.
+// A revision keeps what a run executes (parameters, mode, parallelism, timeout, onFailure, retry, steps,
+// outputs), as canonical JSON: equal definitions have equal names, whatever the order of their fields. How
+// runs come about and how long they are kept (triggers, historyLimits, suspend, description) is no part of
+// it. Pure; safe from every thread.
 #pragma once
 
 #include <string>

@@ -8,7 +8,9 @@ namespace convoke::bench {
 
 namespace {
 
-std::string agent_name(int number) { return "bench-" + std::to_string(number); }
+std::string agent_name(int number) {
+  return "bench-" + std::to_string(number);
+}
 
 Json report_patch(const api::Task& task, const char* state, const std::string& started, bool final) {
   Json report = {{"assignmentID", task.status.assignment.id}, {"state", state}, {"startedAt", started}};
@@ -17,8 +19,9 @@ Json report_patch(const api::Task& task, const char* state, const std::string& s
     report["finishedAt"] = started;
     report["outputs"] = {{"result", "ok"}};
   }
-  return Json::array({{{"op", "test"}, {"path", "/status/assignment/id"}, {"value", task.status.assignment.id}},
-                      {{"op", "add"}, {"path", "/status/report"}, {"value", std::move(report)}}});
+  return Json::array(
+      {{{"op", "test"}, {"path", "/status/assignment/id"}, {"value", task.status.assignment.id}},
+       {{"op", "add"}, {"path", "/status/report"}, {"value", std::move(report)}}});
 }
 
 }  // namespace
@@ -37,7 +40,11 @@ class Agents::Sink final : public runtime::ReflectorSink {
 };
 
 Agents::Agents(World& world, int count, int capacity)
-    : world_(world), count_(count), capacity_(capacity), stop_(world.clock), changed_(world.clock.make_condition()) {}
+    : world_(world),
+      count_(count),
+      capacity_(capacity),
+      stop_(world.clock),
+      changed_(world.clock.make_condition()) {}
 
 Agents::~Agents() {
   stop_.stop();
@@ -72,21 +79,27 @@ void Agents::register_agent(int number) {
   const auto agent = client.create(
       api::kAgent, {{"metadata", {{"name", name}, {"namespace", kNamespace}}},
                     {"spec", {{"type", "bench"}, {"capabilities", {"bench"}}, {"capacity", capacity_}}}});
-  if (!agent && agent.error().code != ErrorCode::AlreadyExists) fail("creating an Agent: " + agent.error().describe());
+  if (!agent && agent.error().code != ErrorCode::AlreadyExists)
+    fail("creating an Agent: " + agent.error().describe());
   const auto now = format_micro_time(world_.clock.wall_now());
   const auto lease = client.create(
       kube::kLease,
       {{"metadata",
-        {{"name", api::heartbeat_lease_name(name)}, {"namespace", kNamespace}, {"labels", {{api::label::kAgent, name}}}}},
-       {"spec", {{"holderIdentity", name}, {"leaseDurationSeconds", 90}, {"renewTime", now}, {"acquireTime", now}}}});
-  if (!lease && lease.error().code != ErrorCode::AlreadyExists) fail("creating a Lease: " + lease.error().describe());
+        {{"name", api::heartbeat_lease_name(name)},
+         {"namespace", kNamespace},
+         {"labels", {{api::label::kAgent, name}}}}},
+       {"spec",
+        {{"holderIdentity", name}, {"leaseDurationSeconds", 90}, {"renewTime", now}, {"acquireTime", now}}}});
+  if (!lease && lease.error().code != ErrorCode::AlreadyExists)
+    fail("creating a Lease: " + lease.error().describe());
 }
 
 void Agents::renew_leases() {
   while (stop_.sleep_for(std::chrono::seconds(30))) {
     for (int i = 0; i < count_; ++i) {
       const Json patch = {{"spec", {{"renewTime", format_micro_time(world_.clock.wall_now())}}}};
-      (void)world_.client->patch(kube::kLease, {kNamespace, api::heartbeat_lease_name(agent_name(i))}, patch, {});
+      (void)world_.client->patch(kube::kLease, {kNamespace, api::heartbeat_lease_name(agent_name(i))}, patch,
+                                 {});
     }
   }
 }

@@ -1,5 +1,5 @@
-// Simulated agents in one process: they speak the Pull protocol (heartbeat Leases, a JSON Patch with `test`) and finish
-// every Task at once. One watch serves all of them.
+// Simulated agents in one process: they speak the Pull protocol (heartbeat Leases, a JSON Patch with `test`)
+// and finish every Task at once. One watch serves all of them.
 //
 // Thread safety: the counters may be read from every thread.
 #pragma once

@@ -24,8 +24,9 @@ std::unique_ptr<World> connect() {
   world->registry = std::make_shared<prometheus::Registry>();
   world->metrics = std::make_unique<kube::ClientMetrics>(*world->registry, "bench");
   world->transport = must(kube::make_cpprest_transport(config, world->clock, Logger{}), "connecting");
-  world->client = std::make_unique<kube::Client>(*world->transport, world->clock, *world->random, *world->metrics,
-                                                 kube::ClientOptions{.field_manager = "convoke-bench"});
+  world->client =
+      std::make_unique<kube::Client>(*world->transport, world->clock, *world->random, *world->metrics,
+                                     kube::ClientOptions{.field_manager = "convoke-bench"});
   return world;
 }
 
@@ -33,7 +34,8 @@ void parallel_for(Clock& clock, int count, int threads, const std::function<void
   paced_for(clock, count, 0, threads, body);
 }
 
-void paced_for(Clock& clock, int count, double per_second, int threads, const std::function<void(int)>& body) {
+void paced_for(Clock& clock, int count, double per_second, int threads,
+               const std::function<void(int)>& body) {
   std::atomic<int> next{0};
   const auto start = clock.monotonic_now();
   StopSignal never(clock);
@@ -42,7 +44,8 @@ void paced_for(Clock& clock, int count, double per_second, int threads, const st
     workers.push_back(clock.start_thread("bench-load", [&] {
       for (int i = next++; i < count; i = next++) {
         if (per_second > 0) {
-          const auto due = start + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(i / per_second));
+          const auto due =
+              start + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(i / per_second));
           const auto wait = due - clock.monotonic_now();
           if (wait > Duration::zero()) never.sleep_for(wait);
         }
@@ -54,7 +57,8 @@ void paced_for(Clock& clock, int count, double per_second, int threads, const st
 
 double percentile(std::vector<double> samples, double fraction) {
   if (samples.empty()) return 0;
-  const auto at = std::min(samples.size() - 1, static_cast<std::size_t>(fraction * static_cast<double>(samples.size())));
+  const auto at =
+      std::min(samples.size() - 1, static_cast<std::size_t>(fraction * static_cast<double>(samples.size())));
   std::nth_element(samples.begin(), samples.begin() + static_cast<std::ptrdiff_t>(at), samples.end());
   return samples[at];
 }

@@ -1,4 +1,5 @@
-// convoke-bench: one measurement a call, as one JSON object on standard output. hack/bench calls it; see there.
+// convoke-bench: one measurement a call, as one JSON object on standard output. hack/bench calls it; see
+// there.
 
 #include <iostream>
 
@@ -11,7 +12,9 @@
 namespace convoke::bench {
 namespace {
 
-double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
+double seconds(Duration d) {
+  return std::chrono::duration<double>(d).count();
+}
 
 Json task_manifest(const std::string& name, const std::string& capability) {
   return {{"metadata", {{"name", name}, {"namespace", kNamespace}}},
@@ -47,7 +50,8 @@ Json measure_ceiling(World& world, int count) {
 // Tasks that no agent fits: they stay Queued, and are there to be remembered.
 Json make_tasks(World& world, int from, int to) {
   parallel_for(world.clock, to - from, kClientThreads, [&](int i) {
-    (void)must(world.client->create(api::kTask, task_manifest("idle-" + std::to_string(from + i), "nobody-has-this")),
+    (void)must(world.client->create(api::kTask,
+                                    task_manifest("idle-" + std::to_string(from + i), "nobody-has-this")),
                "creating a Task");
   });
   return {{"created", to - from}};
@@ -116,8 +120,8 @@ Json measure_runs(World& world, int count, double rate, int agent_count, const s
   agents.start();
   auto sink = std::make_unique<RunWatch>(world, prefix);
   auto* watch = sink.get();
-  runtime::Reflector reflector(*world.client, world.clock, *world.random, Logger{}, {api::kWorkflowRun, kNamespace},
-                               std::move(sink));
+  runtime::Reflector reflector(*world.client, world.clock, *world.random, Logger{},
+                               {api::kWorkflowRun, kNamespace}, std::move(sink));
   reflector.start();
   if (!reflector.wait_synced(std::chrono::seconds(60))) fail("the watch of WorkflowRuns did not start");
 

@@ -41,15 +41,10 @@ std::string WatchFeed::next_lines(const ApiStorage& storage) {
     return line_of("ERROR", to_json(expired("too old resource version: " + std::to_string(position_) + " (" +
                                             std::to_string(table_.compacted_revision) + ")")));
   }
-  // Among events of one resourceVersion (a repeated one) the position counts how many were sent.
-  auto event = std::ranges::lower_bound(table_.history, position_, {}, &StoredEvent::revision);
+  auto event = std::ranges::upper_bound(table_.history, position_, {}, &StoredEvent::revision);
   const auto end = table_.history.end();
-  for (std::size_t i = 0; i < sent_of_position_ && event != end && event->revision == position_; ++i) {
-    ++event;
-  }
-  for (; event != end && lines.size() < kEnoughBytes; ++event) {
-    const bool is_same = event->revision == position_;
-    sent_of_position_ = is_same ? sent_of_position_ + 1 : 1;
+  // A repeated event bears the resourceVersion of its twin, and is sent along with it.
+  for (; event != end && (lines.size() < kEnoughBytes || event->revision == position_); ++event) {
     position_ = event->revision;
     add_event(*event, lines);
   }
@@ -60,10 +55,7 @@ std::string WatchFeed::bookmark(const ApiStorage& storage) {
   if (!wants_bookmarks_) {
     return {};
   }
-  if (position_ < storage.revision()) {
-    position_ = storage.revision();
-    sent_of_position_ = 0;
-  }
+  position_ = std::max(position_, storage.revision());
   return bookmark_line(false);
 }
 
@@ -75,7 +67,6 @@ void WatchFeed::add_initial_events(const ApiStorage& storage, std::string& lines
   }
   owes_initial_events_ = false;
   position_ = storage.revision();
-  sent_of_position_ = 1;
   if (owes_initial_bookmark_) {
     lines += bookmark_line(true);
   }
@@ -87,7 +78,8 @@ void WatchFeed::add_event(const StoredEvent& event, std::string& lines) const {
   if (is_selected) {
     lines += line_of(was_selected ? "MODIFIED" : "ADDED", *event.after);
   } else if (was_selected) {
-    lines += line_of("DELETED", event.is_deletion ? *event.after : with_revision(*event.before, event.revision));
+    lines +=
+        line_of("DELETED", event.is_deletion ? *event.after : with_revision(*event.before, event.revision));
   }
 }
 

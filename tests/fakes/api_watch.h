@@ -32,12 +32,11 @@ class WatchFeed {
 
   const Table& table_;
   Selector selector_;
-  std::uint64_t position_;
+  std::uint64_t position_;  // the resourceVersion that the client has reached
   bool wants_bookmarks_;
   bool owes_initial_events_;
   bool owes_initial_bookmark_;
   bool failed_ = false;
-  std::size_t sent_of_position_ = 0;  // events with the resourceVersion `position_` that have been sent
 };
 
 }  // namespace convoke::fakes

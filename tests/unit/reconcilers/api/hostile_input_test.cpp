@@ -56,13 +56,13 @@ const std::vector<Json>& hostile_values() {
                                             "",
                                             "\xff\xfe not UTF-8 \x80",
                                             "\U0001F680\u202e\u0000",
-                                            std::string(1024 * 1024, 'x'),
+                                            std::string(64 * 1024, 'x'),
                                             Json::array(),
                                             Json::array({Json::array()}),
                                             Json::array({nullptr, 1, "x", Json::object()}),
                                             Json::object(),
                                             {{"name", 1}, {"a", {{"b", nullptr}}}},
-                                            nested(190)};
+                                            nested(100)};
   return kValues;
 }
 
@@ -177,8 +177,16 @@ TEST_P(HostileInput, InThousandsStaysAShortList) {
   EXPECT_EQ(outcome.malformed.back(), "and more");
 }
 
+TEST(HostileParameters, OfAMebibyteAreKeptAsTheyAre) {
+  Json object = manifests::task();
+  object["spec"]["parameters"] = {{"big", std::string(1024 * 1024, 'x')}, {"deep", nested(190)}};
+  const Task task = Task::from_json(object);
+  EXPECT_EQ(task.malformed, std::vector<std::string>{});
+  EXPECT_EQ(spec_to_json(task.spec)["parameters"], object["spec"]["parameters"]);
+}
+
 INSTANTIATE_TEST_SUITE_P(EveryKind, HostileInput, testing::ValuesIn(kKinds),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& kind) { return std::string(kind.param.name); });
 
 }  // namespace
 }  // namespace convoke::api

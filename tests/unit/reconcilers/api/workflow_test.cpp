@@ -69,9 +69,8 @@ TEST(Workflow, ReadsEveryField) {
   EXPECT_EQ(spec.steps[0].retry, spec.retry);
   EXPECT_EQ(spec.steps[0].timeout, minutes(5));
   EXPECT_TRUE(spec.steps[0].optional);
-  EXPECT_EQ(spec.outputs[0].value, R"("$(steps.build.outputs.image)")
-  ");
-      EXPECT_EQ(spec.history_limits.failed, 2);
+  EXPECT_EQ(spec.outputs[0].value, R"json("$(steps.build.outputs.image)")json");
+  EXPECT_EQ(spec.history_limits.failed, 2);
   EXPECT_TRUE(spec.suspend);
 }
 

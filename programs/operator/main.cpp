@@ -1,0 +1,93 @@
+// convoke-operator: the only place that builds the real clock, transport and log.
+
+#include <cstdlib>
+#include <iostream>
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include "controller/base/signals.h"
+#include "controller/kube/config.h"
+#include "controller/kube/cpprest_transport.h"
+#include "programs/operator/operator.h"
+
+namespace {
+
+using namespace convoke;
+
+// glibc gives each thread an arena of its own, and keeps what is freed; with some forty threads that
+// multiplies the resident memory of a process whose live data is small.
+void keep_heap_small() {
+  ::mallopt(M_ARENA_MAX, 2);
+  ::mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+}
+
+std::string host_name() {
+  std::string name(256, '\0');
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "unknown";
+  return name.c_str();
+}
+
+std::string host_of(const std::string& url) {
+  const auto begin = url.find("://");
+  const auto host = begin == std::string::npos ? url : url.substr(begin + 3);
+  return host.substr(0, host.find('/'));
+}
+
+int fail(const Error& error) {
+  std::cerr << "convoke-operator: " << error.message << std::endl;
+  return 2;
+}
+
+int run(const programs::OperatorConfig& config) {
+  SystemClock clock;
+  const auto random = make_system_random();
+  const Logger log(make_stderr_sink(), clock, config.log.level, config.log.format);
+  const auto cluster = kube::load_config({config.kubeconfig, config.context, config.allow_insecure});
+  if (!cluster) return fail(cluster.error());
+
+  programs::Operator* running = nullptr;
+  Mutex mutex;
+  bool stop_wanted = false;
+  // Made before any other thread, whose signals it takes.
+  const SignalStop signals(clock, [&](int signal) {
+    log.info("stopping", {{"signal", signal}});
+    MutexLock lock(mutex);
+    stop_wanted = true;
+    if (running != nullptr) running->request_stop();
+  });
+  const auto transport =
+      kube::make_cpprest_transport(*cluster, clock, log, {.user_agent = "convoke-operator/" CONVOKE_VERSION});
+  if (!transport) return fail(transport.error());
+
+  programs::Operator convoke_operator(config, {clock, *random, **transport, log, host_of(cluster->server),
+                                               host_name() + "_" + random->hex(4)});
+  log.info("starting",
+           {{"version", CONVOKE_VERSION}, {"apiServer", cluster->server}, {"credentials", cluster->source}});
+  {
+    MutexLock lock(mutex);
+    running = &convoke_operator;
+    if (stop_wanted) convoke_operator.request_stop();
+  }
+  const auto ended = convoke_operator.run();
+  {
+    MutexLock lock(mutex);
+    running = nullptr;
+  }
+  if (!ended) log.error("ended", {{"error", ended.error().message}});
+  log.flush();
+  return ended ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  keep_heap_small();
+  const auto invocation = programs::load_operator_config(argc, argv);
+  if (!invocation) return fail(invocation.error());
+  if (!invocation->print.empty()) {
+    std::cout << invocation->print;
+    return EXIT_SUCCESS;
+  }
+  return run(invocation->config);
+}

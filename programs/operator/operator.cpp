@@ -1,0 +1,268 @@
+#include "programs/operator/operator.h"
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <vector>
+
+#include <malloc.h>
+#include <prometheus/counter.h>
+#include <prometheus/registry.h>
+
+#include "controller/kube/client.h"
+#include "controller/kube/client_metrics.h"
+#include "controller/runtime/controller.h"
+#include "controller/runtime/event_recorder.h"
+#include "controller/runtime/leader_election.h"
+#include "controller/runtime/manager.h"
+#include "controller/runtime/reflector.h"
+#include "controller/serve/health.h"
+#include "controller/serve/http_server.h"
+#include "controller/serve/process_metrics.h"
+#include "controller/serve/routes.h"
+#include "reconcilers/agent/agent_reconciler.h"
+#include "reconcilers/api/caches.h"
+#include "reconcilers/task/scheduler.h"
+#include "reconcilers/task/task_metrics.h"
+#include "reconcilers/task/task_reconciler.h"
+#include "reconcilers/workflow/run_reconciler.h"
+#include "reconcilers/workflow/workflow_reconciler.h"
+
+namespace convoke::programs {
+
+namespace {
+
+constexpr char kFieldManager[] = "convoke-operator";
+constexpr char kNamespaceFile[] = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+// Where the leader Lease lies if the configuration does not say: the Pod's own namespace.
+std::string lease_namespace(const LeaderElectionConfig& config) {
+  if (!config.namespace_.empty()) return config.namespace_;
+  std::ifstream in(kNamespaceFile);
+  std::string name(std::istreambuf_iterator<char>(in), {});
+  while (!name.empty() && (name.back() == '\n' || name.back() == ' ')) name.pop_back();
+  return name.empty() ? "default" : name;
+}
+
+// Every write of the reconcilers passes here: refused unless this process leads, and counted.
+class WriteGate final : public kube::WriteGuard {
+ public:
+  explicit WriteGate(prometheus::Registry& registry)
+      : writes_(prometheus::BuildCounter()
+                    .Name("convoke_object_writes_total")
+                    .Help("Writes sent for Agents, Tasks, Workflows, WorkflowRuns and what they own; Leases "
+                          "and Events "
+                          "are not among them")
+                    .Register(registry)
+                    .Add({})) {}
+
+  void set_leader(runtime::LeaderElector* leader) { leader_ = leader; }
+
+  Status may_write() override {
+    if (leader_ != nullptr) {
+      if (auto allowed = leader_->may_write(); !allowed) return allowed;
+    }
+    writes_.Increment();
+    return {};
+  }
+
+ private:
+  prometheus::Counter& writes_;
+  runtime::LeaderElector* leader_ = nullptr;  // set before the first write
+};
+
+// The HTTP server as the manager starts and stops it.
+class ServeEndpoint final : public runtime::Endpoint {
+ public:
+  ServeEndpoint(Clock& clock, const std::string& address, serve::ServeHandler handler, Logger log)
+      : server_(serve::make_http_server(clock, address, std::move(handler))),
+        address_(address),
+        log_(std::move(log)) {}
+
+  Status start() override {
+    auto started = server_->start();
+    if (!started) return started.error().with_context("serving at " + address_);
+    const auto host = address_.substr(0, address_.rfind(':'));
+    log_.info("serving", {{"address", host + ":" + std::to_string(server_->port())}});
+    return {};
+  }
+  void stop() override { server_->stop(); }
+
+ private:
+  std::unique_ptr<serve::HttpServer> server_;
+  const std::string address_;
+  Logger log_;
+};
+
+runtime::LeaderElectionOptions election_options(const LeaderElectionConfig& config,
+                                                const std::string& identity) {
+  runtime::LeaderElectionOptions options;
+  options.lease = {lease_namespace(config), config.name};
+  options.identity = identity;
+  options.lease_duration = config.lease_duration;
+  options.renew_deadline = config.renew_deadline;
+  options.retry_period = config.retry_period;
+  return options;
+}
+
+runtime::EventOptions event_options(const EventsConfig& config, const std::string& identity) {
+  runtime::EventOptions options;
+  options.reporting_instance = identity;
+  options.events_per_second = config.per_second;
+  options.burst = config.burst;
+  return options;
+}
+
+kube::ClientOptions client_options(kube::WriteGuard* guard, Duration deadline = std::chrono::seconds(30)) {
+  kube::ClientOptions options;
+  options.field_manager = kFieldManager;
+  options.guard = guard;
+  options.deadline = deadline;
+  return options;
+}
+
+}  // namespace
+
+// Members stand in the order in which they are needed, so that they go in the reverse of it.
+struct Operator::Impl {
+  Impl(OperatorConfig config_in, OperatorEnvironment environment_in)
+      : config(std::move(config_in)),
+        env(std::move(environment_in)),
+        registry(std::make_shared<prometheus::Registry>()),
+        client_metrics(*registry, env.api_host),
+        gate(*registry),
+        election(election_options(config.leader_election, env.identity)),
+        client(env.transport, env.clock, env.random, client_metrics, client_options(&gate)),
+        event_client(env.transport, env.clock, env.random, client_metrics,
+                     client_options(nullptr, std::chrono::seconds(5))),
+        election_client(env.transport, env.clock, env.random, client_metrics,
+                        client_options(nullptr, election.request_deadline())),
+        events(event_client, env.clock, env.log, *registry, event_options(config.events, env.identity)),
+        task_metrics(*registry),
+        scheduler(env.clock, task_metrics),
+        task_reconciler({client, caches, scheduler, env.clock, env.random, events, task_metrics}, env.log,
+                        task_timing()),
+        agent_reconciler({client, caches, env.clock, events, *registry}, env.log),
+        workflow_reconciler(client, caches, events, env.clock, env.log),
+        run_reconciler(client, caches, events, env.clock, env.log, *registry, {config.run.status_interval}) {
+    make_controllers();
+    make_reflectors();
+    make_leader();
+    make_endpoint();
+    make_manager();
+  }
+
+  task::TaskTiming task_timing() const {
+    task::TaskTiming timing;
+    timing.running_write_delay = config.task.running_write_delay;
+    return timing;
+  }
+
+  runtime::Controller& add_controller(const std::string& name, int workers, runtime::Reconciler& reconciler) {
+    controllers.push_back(std::make_unique<runtime::Controller>(runtime::ControllerOptions{name, workers},
+                                                                reconciler, env.clock, env.log, *registry));
+    return *controllers.back();
+  }
+
+  // The order of watch() is the order in which handlers see a change: the scheduler knows a Task before its
+  // reconcile is queued.
+  void make_controllers() {
+    task_reconciler.watch(add_controller("task", config.workers.task, task_reconciler).queue());
+    agent_reconciler.watch(add_controller("agent", config.workers.agent, agent_reconciler).queue());
+    workflow_reconciler.watch(
+        add_controller("workflow", config.workers.workflow, workflow_reconciler).queue());
+    run_reconciler.watch(add_controller("workflowrun", config.workers.workflow_run, run_reconciler).queue());
+  }
+
+  template <class T>
+  void add_reflector(const kube::ResourceType& type, const char* label, runtime::Store<T>& store) {
+    reflectors.push_back(std::make_unique<runtime::Reflector>(
+        client, env.clock, env.random, env.log, runtime::ReflectorSource{type, config.namespace_, label, ""},
+        std::make_unique<runtime::StoreSink<T>>(store)));
+  }
+
+  void make_reflectors() {
+    add_reflector(api::kAgent, "", caches.agents);
+    add_reflector(kube::kLease, api::label::kAgent, caches.heartbeats);
+    add_reflector(api::kTask, "", caches.tasks);
+    add_reflector(api::kWorkflow, "", caches.workflows);
+    add_reflector(api::kWorkflowRun, "", caches.runs);
+    add_reflector(api::kControllerRevision, api::label::kWorkflow, caches.revisions);
+  }
+
+  void make_leader() {
+    if (!config.leader_election.enabled) return;
+    leader = std::make_unique<runtime::LeaderElector>(
+        election_client, env.clock, env.random, env.log, *registry, election,
+        runtime::LeaderElector::Callbacks{[this] { manager->leadership_gained(); },
+                                          [this] { manager->leadership_lost(); }, nullptr});
+    gate.set_leader(leader.get());
+  }
+
+  void make_endpoint() {
+    health.add_ready_check("caches", [this]() -> Status {
+      if (manager->caches_synced()) return {};
+      std::string missing;
+      for (const auto& line : manager->unsynced()) missing += (missing.empty() ? "" : "; ") + line;
+      return {ErrorCode::Unavailable, missing};
+    });
+    endpoint = std::make_unique<ServeEndpoint>(
+        env.clock, config.serve.address,
+        serve::make_routes(health, {registry, std::make_shared<serve::ProcessMetrics>()}), env.log);
+  }
+
+  void make_manager() {
+    runtime::ManagerParts parts;
+    parts.endpoints = {endpoint.get()};
+    for (const auto& reflector : reflectors) parts.reflectors.push_back(reflector.get());
+    parts.leader = leader.get();
+    // The first list leaves a heap full of holes behind.
+    parts.on_leading = {[] { ::malloc_trim(0); }, [this] { scheduler.start(); }};
+    for (const auto& controller : controllers) parts.controllers.push_back(controller.get());
+    parts.events = &events;
+    runtime::ManagerOptions options;
+    options.drain = config.drain;
+    manager = std::make_unique<runtime::Manager>(env.clock, env.log, std::move(parts), options);
+  }
+
+  const OperatorConfig config;
+  OperatorEnvironment env;
+  std::shared_ptr<prometheus::Registry> registry;
+  kube::ClientMetrics client_metrics;
+  WriteGate gate;
+  const runtime::LeaderElectionOptions election;
+  kube::Client client;
+  kube::Client event_client;
+  kube::Client election_client;
+  runtime::ApiEventRecorder events;
+  api::Caches caches;
+  task::TaskMetrics task_metrics;
+  task::Scheduler scheduler;
+  task::TaskReconciler task_reconciler;
+  agent::AgentReconciler agent_reconciler;
+  workflow::WorkflowReconciler workflow_reconciler;
+  workflow::RunReconciler run_reconciler;
+  std::vector<std::unique_ptr<runtime::Controller>> controllers;
+  std::vector<std::unique_ptr<runtime::Reflector>> reflectors;
+  serve::Health health;
+  std::unique_ptr<ServeEndpoint> endpoint;
+  std::unique_ptr<runtime::Manager> manager;
+  std::unique_ptr<runtime::LeaderElector> leader;
+};
+
+Operator::Operator(OperatorConfig config, OperatorEnvironment environment)
+    : impl_(std::make_unique<Impl>(std::move(config), std::move(environment))) {}
+
+Operator::~Operator() = default;
+
+Status Operator::run() {
+  return impl_->manager->run();
+}
+
+void Operator::request_stop() {
+  impl_->manager->request_stop();
+}
+
+}  // namespace convoke::programs

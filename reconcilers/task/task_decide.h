@@ -1,0 +1,74 @@
+// What to do about one Task: a pure function of what is known about it and of the time.
+//
+// One decision leads to one status write at most, however many phases it goes through (Pending, Queued and
+// Assigned are one write when an agent is free). Writes that will soon be overtaken are put off: a Task that
+// an agent has just begun is written Running only when it still runs after `running_write_delay`, and one
+// that waits for busy agents is written Queued only after `busy_write_delay`.
+//
+// Thread safety: pure. Errors: `defect` if the decision asks for a phase change that does not exist.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controller/base/clock.h"
+#include "controller/base/result.h"
+#include "controller/runtime/event_recorder.h"
+#include "reconcilers/api/task.h"
+#include "reconcilers/task/scheduler.h"
+
+namespace convoke::task {
+
+struct TaskTiming {
+  Duration running_write_delay = std::chrono::milliseconds(300);
+  Duration busy_write_delay = std::chrono::seconds(1);
+  // A waiting Task is looked at this often, in case its reasons changed without anybody telling (+- 10 %).
+  Duration waiting_refresh = std::chrono::minutes(5);
+  Duration ttl_after_success = std::chrono::hours(24);
+  Duration ttl_after_failure = std::chrono::hours(7 * 24);
+};
+
+// `outputs` as compact JSON above this fail the attempt.
+inline constexpr std::size_t kMaxOutputBytes = std::size_t{64} * 1024;
+inline constexpr std::size_t kMaxAttemptRecords = 10;
+inline constexpr std::size_t kMaxMessageBytes = 1024;
+
+// The agent that status.agentName names.
+struct AgentState {
+  bool exists = false;
+  api::AgentPhase phase = api::AgentPhase::Pending;
+};
+
+struct TaskSnapshot {
+  const api::Task& task;
+  AgentState agent;
+  Outlook outlook;           // from the scheduler
+  Duration report_seen_for;  // since the first report of the current assignment was seen
+  WallTime now;
+  std::string random_id;  // for a new assignment: hex, never used before
+  double jitter = 0.5;    // in [0, 1)
+};
+
+struct TaskEvent {
+  runtime::EventType type;
+  std::string reason;
+  std::string action;
+  std::string note;
+};
+
+struct TaskDecision {
+  std::optional<api::TaskStatus> status;  // to be written; none: nothing changed
+  std::vector<TaskEvent> events;          // to be recorded once the status is written
+  std::optional<api::AttemptOutcome> attempt_ended;
+  std::optional<Duration> look_again;
+  bool remove = false;  // its time after the end is over
+  std::optional<Error> defect;
+};
+
+TaskDecision decide(const TaskSnapshot& snapshot, const TaskTiming& timing = {});
+
+// A step of a run: the run answers for it, and its deletion deletes it.
+bool is_controlled_by_run(const api::Task& task);
+
+}  // namespace convoke::task

@@ -1,0 +1,273 @@
+#include "reconcilers/task/task_reconciler.h"
+
+#include <memory>
+#include <utility>
+
+#include "reconcilers/task/reasons.h"
+
+namespace convoke::task {
+namespace {
+
+using runtime::Done;
+using runtime::ReconcileResult;
+using runtime::RequeueAfter;
+using runtime::Retry;
+using runtime::Terminal;
+
+// After a conflict the watch should bring the news sooner; this is for the case that there are none.
+constexpr Duration kConflictDelay = std::chrono::seconds(1);
+constexpr int kRandomIdBytes = 8;
+
+bool is_live(const api::Task& task) {
+  return task.status.phase == api::TaskPhase::Assigned || task.status.phase == api::TaskPhase::Running;
+}
+
+// Agents report progress often, and none of it changes a decision.
+bool only_progress_differs(const api::Task& before, const api::Task& after) {
+  if (after.status.phase != api::TaskPhase::Running ||
+      before.status.report.state != after.status.report.state ||
+      before.status.report.assignment_id != after.status.report.assignment_id) {
+    return false;
+  }
+  api::TaskStatus expected = before.status;
+  expected.report = after.status.report;
+  return expected == after.status;
+}
+
+bool matters(const api::Task& before, const api::Task& after) {
+  const bool same_wish = before.meta.generation == after.meta.generation &&
+                         before.meta.being_deleted() == after.meta.being_deleted() &&
+                         before.meta.owner_references == after.meta.owner_references;
+  const bool same_state = before.status == after.status || only_progress_differs(before, after);
+  return !same_wish || !same_state;
+}
+
+bool is_unavailable(const api::Agent* agent) {
+  return agent == nullptr || agent->status.phase == api::AgentPhase::Offline;
+}
+
+// Whether the write may have taken effect, so that the agent's place must not be given to another Task.
+bool may_have_happened(const Error& error) {
+  return error.code == ErrorCode::Unavailable || error.code == ErrorCode::Timeout ||
+         error.code == ErrorCode::Conflict;
+}
+
+// Two threads may bring news of one object in either order, so what counts is what the store holds, also
+// after the scheduler has heard it.
+template <class T, class Upsert, class Remove>
+void sync(const runtime::Store<T>& store, const kube::ObjectKey& key, Upsert upsert, Remove remove) {
+  for (auto object = store.get(key); object != nullptr;) {
+    upsert(*object);
+    auto now_there = store.get(key);
+    if (now_there == object) {
+      return;
+    }
+    if (now_there == nullptr || now_there->meta.uid != object->meta.uid) {
+      remove(object->meta);
+    }
+    object = std::move(now_there);
+  }
+}
+
+}  // namespace
+
+TaskReconciler::TaskReconciler(TaskParts parts, Logger log, TaskTiming timing)
+    : parts_(parts), log_(std::move(log)), timing_(timing) {}
+
+// --- What changed ---
+
+void TaskReconciler::watch(runtime::WorkQueue& queue) {
+  parts_.scheduler.set_listener(
+      [&queue](const kube::ObjectKey& key, int priority) { queue.add(key, priority); });
+  parts_.caches.tasks.add_handler([this, &queue](const TaskChange& change) { task_changed(change, queue); });
+  parts_.caches.agents.add_handler(
+      [this, &queue](const AgentChange& change) { agent_changed(change, queue); });
+}
+
+void TaskReconciler::task_changed(const TaskChange& change, runtime::WorkQueue& queue) {
+  const kube::ObjectKey key = (change.after ? change.after : change.before)->meta.key();
+  parts_.metrics.task_changed(change.before.get(), change.after.get());
+  if (change.before && !change.after) {
+    parts_.scheduler.remove_task(key, change.before->meta.uid);
+  }
+  sync_scheduler(key);
+  if (change.before && change.after && !matters(*change.before, *change.after)) {
+    return;
+  }
+  if (change.after) {
+    const MutexLock lock(mutex_);
+    if (own_versions_.contains(change.after->meta.resource_version)) {
+      return;
+    }
+  }
+  queue.add(key, change.initial ? runtime::kPriorityLow : runtime::kPriorityNormal);
+}
+
+void TaskReconciler::agent_changed(const AgentChange& change, runtime::WorkQueue& queue) {
+  const kube::ObjectMeta& meta = (change.after ? change.after : change.before)->meta;
+  if (change.before && !change.after) {
+    parts_.scheduler.remove_agent(meta.key(), meta.uid);
+  }
+  sync(
+      parts_.caches.agents, meta.key(),
+      [this](const api::Agent& agent) { parts_.scheduler.upsert_agent(agent); },
+      [this](const kube::ObjectMeta& gone) { parts_.scheduler.remove_agent(gone.key(), gone.uid); });
+  if (is_unavailable(change.after.get())) {
+    for (const auto& task : parts_.caches.tasks.by_index(api::index::kTasksByAgent, meta.key().str())) {
+      queue.add(task->meta.key());
+    }
+  }
+}
+
+void TaskReconciler::sync_scheduler(const kube::ObjectKey& key) {
+  sync(
+      parts_.caches.tasks, key, [this](const api::Task& task) { parts_.scheduler.upsert_task(task); },
+      [this](const kube::ObjectMeta& gone) { parts_.scheduler.remove_task(gone.key(), gone.uid); });
+}
+
+// --- Observe ---
+
+ReconcileResult TaskReconciler::reconcile(const kube::ObjectKey& key) {
+  const auto task = parts_.caches.tasks.get(key);
+  if (task == nullptr) {
+    const MutexLock lock(mutex_);
+    sightings_.erase(key);
+    return Done{};
+  }
+  // Again, because time alone may have made the Task due, and because a released one is offered again only
+  // now.
+  parts_.scheduler.upsert_task(*task);
+  const TaskSnapshot snapshot = observe(*task);
+  return act(*task, snapshot, decide(snapshot, timing_));
+}
+
+TaskSnapshot TaskReconciler::observe(const api::Task& task) {
+  AgentState agent;
+  if (!task.status.agent_name.empty()) {
+    const auto found = parts_.caches.agents.get({task.meta.namespace_, task.status.agent_name});
+    agent.exists = found != nullptr;
+    agent.phase = found != nullptr ? found->status.phase : api::AgentPhase::Pending;
+  }
+  return {task,
+          agent,
+          parts_.scheduler.outlook(task.meta.key(), task.meta.uid),
+          report_seen_for(task),
+          parts_.clock.wall_now(),
+          parts_.random.hex(kRandomIdBytes),
+          parts_.random.uniform()};
+}
+
+Duration TaskReconciler::report_seen_for(const api::Task& task) {
+  const api::TaskStatus& status = task.status;
+  const bool reported = status.phase == api::TaskPhase::Assigned && !status.assignment.id.empty() &&
+                        status.report.assignment_id == status.assignment.id;
+  const MonotonicTime now = parts_.clock.monotonic_now();
+  const MutexLock lock(mutex_);
+  if (!reported) {
+    sightings_.erase(task.meta.key());
+    return Duration::zero();
+  }
+  Sighting& sighting = sightings_[task.meta.key()];
+  if (sighting.assignment_id != status.assignment.id) {
+    sighting = {status.assignment.id, now};
+  }
+  return now - sighting.time;
+}
+
+// --- Act ---
+
+ReconcileResult TaskReconciler::act(const api::Task& task, const TaskSnapshot& snapshot,
+                                    TaskDecision decision) {
+  if (decision.defect) {
+    parts_.scheduler.release(task.meta.key(), task.meta.uid);
+    return Terminal{*decision.defect};
+  }
+  if (decision.remove) {
+    return remove(task);
+  }
+  if (decision.status) {
+    const Status written = write(task, *decision.status);
+    if (!written) {
+      return write_failed(task, written.error());
+    }
+    tell(task, snapshot, decision);
+    if (is_assigned_in_vain(task.meta.namespace_, *decision.status)) {
+      return RequeueAfter{Duration::zero()};
+    }
+  }
+  if (decision.look_again) {
+    return RequeueAfter{*decision.look_again};
+  }
+  return Done{};
+}
+
+// The agent went away while the assignment was on its way, when nobody could know yet which Tasks that
+// concerns.
+bool TaskReconciler::is_assigned_in_vain(const std::string& namespace_, const api::TaskStatus& status) const {
+  return status.phase == api::TaskPhase::Assigned &&
+         is_unavailable(parts_.caches.agents.get({namespace_, status.agent_name}).get());
+}
+
+ReconcileResult TaskReconciler::remove(const api::Task& task) {
+  const kube::ObjectKey key = task.meta.key();
+  const Status removed =
+      parts_.client.remove(api::kTask, key, {task.meta.uid, task.meta.resource_version, {}});
+  if (!removed && removed.error().code == ErrorCode::Conflict) {
+    return RequeueAfter{kConflictDelay};
+  }
+  if (!removed && removed.error().code != ErrorCode::NotFound) {
+    return Retry{removed.error().with_context("deleting Task " + key.str() + ", which finished long ago")};
+  }
+  // With finalizers it is still there, and the watch will say when it is gone.
+  if (task.meta.finalizers.empty()) {
+    parts_.caches.tasks.overlay_removed(key, task.meta.uid);
+  }
+  return Done{};
+}
+
+Status TaskReconciler::write(const api::Task& task, const api::TaskStatus& status) {
+  const Result<Json> answer = parts_.client.update_status(api::kTask, api::status_update(task, status));
+  if (!answer) {
+    return answer.error();
+  }
+  auto written = std::make_shared<const api::Task>(api::Task::from_json(*answer));
+  const std::string version = written->meta.resource_version;
+  {
+    const MutexLock lock(mutex_);
+    own_versions_.insert(version);
+  }
+  parts_.caches.tasks.overlay(std::move(written));
+  const MutexLock lock(mutex_);
+  own_versions_.erase(version);
+  return {};
+}
+
+ReconcileResult TaskReconciler::write_failed(const api::Task& task, const Error& error) {
+  const kube::ObjectKey key = task.meta.key();
+  if (!may_have_happened(error)) {
+    parts_.scheduler.release(key, task.meta.uid);
+  }
+  if (error.code == ErrorCode::NotFound) {
+    return Done{};
+  }
+  if (error.code == ErrorCode::Conflict) {
+    log_.debug("the Task has changed meanwhile; it is decided again",
+               {{"namespace", key.namespace_}, {"name", key.name}});
+    return RequeueAfter{kConflictDelay};
+  }
+  return Retry{error.with_context("writing the status of Task " + key.str())};
+}
+
+void TaskReconciler::tell(const api::Task& task, const TaskSnapshot& snapshot, const TaskDecision& decision) {
+  if (decision.attempt_ended) {
+    parts_.metrics.attempt_ended(*decision.attempt_ended);
+  }
+  if (decision.status->phase == api::TaskPhase::Assigned && !is_live(task)) {
+    parts_.metrics.assigned(snapshot.outlook.waited);
+  }
+  for (const TaskEvent& event : decision.events) {
+    parts_.events.record(api::reference(task), event.type, event.reason, event.action, event.note);
+  }
+}
+
+}  // namespace convoke::task

@@ -1,0 +1,85 @@
+// Drives every Task: Observe (caches, scheduler) -> decide (task_decide.h) -> Act (one status write, or the
+// deletion of a Task that finished long ago).
+//
+// Each status write carries the resourceVersion that it was decided on, and its answer goes into the store at
+// once. A conflict means that the cache is behind: the watch will bring the news, and with them the next
+// reconcile. While an answer is unknown (no answer, conflict) the reserved place is kept, since the
+// assignment may have taken effect; a refusal gives it back.
+//
+// Thread safety: reconcile() as Reconciler says; watch() once, before the first object.
+// Ownership: all that the constructor takes outlives it.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "controller/base/clock.h"
+#include "controller/base/logging.h"
+#include "controller/base/mutex.h"
+#include "controller/base/random.h"
+#include "controller/kube/client.h"
+#include "controller/runtime/event_recorder.h"
+#include "controller/runtime/reconciler.h"
+#include "controller/runtime/work_queue.h"
+#include "reconcilers/api/caches.h"
+#include "reconcilers/task/scheduler.h"
+#include "reconcilers/task/task_decide.h"
+#include "reconcilers/task/task_metrics.h"
+
+namespace convoke::task {
+
+struct TaskParts {
+  kube::Client& client;
+  api::Caches& caches;
+  Scheduler& scheduler;
+  Clock& clock;
+  Random& random;
+  runtime::EventRecorder& events;
+  TaskMetrics& metrics;
+};
+
+class TaskReconciler final : public runtime::Reconciler {
+ public:
+  TaskReconciler(TaskParts parts, Logger log, TaskTiming timing = {});
+
+  // Feeds the scheduler from the caches, and the queue from both. The scheduler is started by the composition
+  // root, on leadership.
+  void watch(runtime::WorkQueue& queue);
+
+  runtime::ReconcileResult reconcile(const kube::ObjectKey& key) override;
+
+ private:
+  using TaskChange = runtime::Store<api::Task>::Change;
+  using AgentChange = runtime::Store<api::Agent>::Change;
+
+  void task_changed(const TaskChange& change, runtime::WorkQueue& queue);
+  void agent_changed(const AgentChange& change, runtime::WorkQueue& queue);
+  void sync_scheduler(const kube::ObjectKey& key);
+
+  TaskSnapshot observe(const api::Task& task);
+  Duration report_seen_for(const api::Task& task);
+  runtime::ReconcileResult act(const api::Task& task, const TaskSnapshot& snapshot, TaskDecision decision);
+  bool is_assigned_in_vain(const std::string& namespace_, const api::TaskStatus& status) const;
+  runtime::ReconcileResult remove(const api::Task& task);
+  Status write(const api::Task& task, const api::TaskStatus& status);
+  runtime::ReconcileResult write_failed(const api::Task& task, const Error& error);
+  void tell(const api::Task& task, const TaskSnapshot& snapshot, const TaskDecision& decision);
+
+  TaskParts parts_;
+  Logger log_;
+  TaskTiming timing_;
+
+  // When the first report of a Task's current assignment was seen.
+  struct Sighting {
+    std::string assignment_id;
+    MonotonicTime time;
+  };
+  mutable Mutex mutex_;
+  std::map<kube::ObjectKey, Sighting> sightings_ GUARDED_BY(mutex_);
+  // resourceVersions of our own writes, while their answers go into the store: their decisions are taken
+  // already.
+  std::set<std::string> own_versions_ GUARDED_BY(mutex_);
+};
+
+}  // namespace convoke::task

@@ -1,0 +1,64 @@
+#include "reconcilers/workflow/history.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+namespace convoke::workflow {
+namespace {
+
+bool is_applied_by_a_tool(const api::WorkflowRun& run) {
+  constexpr const char* kLabels[] = {"kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name",
+                                     "argocd.argoproj.io/instance"};
+  constexpr const char* kAnnotations[] = {"argocd.argoproj.io/tracking-id", "meta.helm.sh/release-name"};
+  const auto has = [](const auto& map) { return [&map](const char* key) { return map.count(key) > 0; }; };
+  return std::any_of(std::begin(kLabels), std::end(kLabels), has(run.meta.labels)) ||
+         std::any_of(std::begin(kAnnotations), std::end(kAnnotations), has(run.meta.annotations));
+}
+
+// Leaves the oldest runs, beyond `limit` newer ones, oldest first.
+void keep_beyond(Runs& runs, int limit) {
+  const auto age = [](const auto& run) {
+    return std::tie(run->status.completed_at, run->meta.creation_timestamp, run->meta.name);
+  };
+  std::sort(runs.begin(), runs.end(), [&](const auto& a, const auto& b) { return age(a) < age(b); });
+  const auto kept = std::min(runs.size(), static_cast<std::size_t>(std::max(limit, 0)));
+  runs.resize(runs.size() - kept);
+}
+
+}  // namespace
+
+Runs runs_to_delete(const api::HistoryLimits& limits, const Runs& runs) {
+  Runs succeeded;
+  Runs failed;
+  for (const auto& run : runs) {
+    if (!api::is_terminal(run->status.phase) || run->meta.being_deleted() || is_applied_by_a_tool(*run)) {
+      continue;
+    }
+    (run->status.phase == api::RunPhase::Succeeded ? succeeded : failed).push_back(run);
+  }
+  keep_beyond(succeeded, limits.succeeded);
+  keep_beyond(failed, limits.failed);
+  succeeded.insert(succeeded.end(), failed.begin(), failed.end());
+  return succeeded;
+}
+
+Revisions revisions_to_delete(const std::string& current, const Revisions& revisions, const Runs& runs) {
+  std::set<std::string> needed = {current};
+  for (const auto& run : runs) {
+    if (!api::is_terminal(run->status.phase)) {
+      needed.insert(run->status.revision);
+      needed.insert(run->spec.revision);
+    }
+  }
+  Revisions unused;
+  std::copy_if(revisions.begin(), revisions.end(), std::back_inserter(unused), [&](const auto& revision) {
+    return needed.count(revision->meta.name) == 0 && !revision->meta.being_deleted();
+  });
+  std::sort(unused.begin(), unused.end(),
+            [](const auto& a, const auto& b) { return a->revision < b->revision; });
+  unused.resize(unused.size() - std::min(unused.size(), kKeptRevisions));
+  return unused;
+}
+
+}  // namespace convoke::workflow

@@ -1,0 +1,46 @@
+// The Tasks of a run, as they are in the API: found, created and patched. The run reconciler's hands.
+//
+// Thread safety: all methods from every thread. Ownership: client, caches and events outlive this.
+// Errors: only those that a later try may not meet again; what the API server will go on refusing becomes a
+// fact of the snapshot, so that the next decision can answer it.
+#pragma once
+
+#include <vector>
+
+#include "controller/kube/client.h"
+#include "controller/runtime/event_recorder.h"
+#include "reconcilers/api/caches.h"
+#include "reconcilers/workflow/run_decide.h"
+
+namespace convoke::workflow {
+
+class RunChildren {
+ public:
+  RunChildren(kube::Client& client, api::Caches& caches, runtime::EventRecorder& events)
+      : client_(client), caches_(caches), events_(events) {}
+
+  // The Tasks that this run controls.
+  std::vector<TaskPtr> list(const api::WorkflowRun& run) const;
+
+  // Puts each Task at its step. A Task that a row names but the cache lacks is asked for at the API server:
+  // only its word proves that the Task is gone.
+  Status match(const std::vector<TaskPtr>& tasks, RunSnapshot& snapshot);
+
+  // True: all were created. False: a new fact (a refusal, a taken name) is in the snapshot, and the rest was
+  // not created: decide again.
+  Result<bool> create(const std::vector<TaskStart>& starts, RunSnapshot& snapshot);
+
+  Status patch(const std::vector<TaskPatch>& patches);
+
+ private:
+  Result<TaskPtr> find_named(const api::WorkflowRun& run, const std::string& name);
+  Result<bool> create_one(const TaskStart& start, RunSnapshot& snapshot);
+  Result<bool> meet_existing(const TaskStart& start, RunSnapshot& snapshot);
+  TaskPtr overlay(const Json& object);
+
+  kube::Client& client_;
+  api::Caches& caches_;
+  runtime::EventRecorder& events_;
+};
+
+}  // namespace convoke::workflow

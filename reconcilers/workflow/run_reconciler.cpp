@@ -1,0 +1,218 @@
+#include "reconcilers/workflow/run_reconciler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "reconcilers/api/spec_problems.h"
+#include "reconcilers/workflow/parameters.h"
+#include "reconcilers/workflow/reasons.h"
+#include "reconcilers/workflow/run_events.h"
+#include "reconcilers/workflow/run_status.h"
+
+namespace convoke::workflow {
+namespace {
+
+using runtime::Done;
+using runtime::ReconcileResult;
+using runtime::RequeueAfter;
+using runtime::Retry;
+using runtime::Terminal;
+
+// What keeps the spec from meaning anything; empty if nothing does.
+std::string spec_problem(const api::WorkflowRun& run) {
+  if (const auto problems = api::spec_problems(run.malformed); !problems.empty()) {
+    return api::describe_problems(problems);
+  }
+  if (run.spec.workflow_name.empty() == run.spec.workflow_spec.empty()) {
+    return "spec: exactly one of workflowName and workflowSpec is needed";
+  }
+  return {};
+}
+
+// Enough of a definition to end a run whose own is gone.
+DefinitionPtr definition_by_names(const api::WorkflowRunStatus& status, const std::vector<TaskPtr>& tasks) {
+  std::set<std::string> names;
+  for (const auto& row : status.steps) {
+    names.insert(row.name);
+  }
+  for (const auto& task : tasks) {
+    if (const auto& step = task->meta.label(api::label::kStep); !step.empty()) {
+      names.insert(step);
+    }
+  }
+  return names_only({names.begin(), names.end()});
+}
+
+ReconcileResult after(std::optional<Duration> wake) {
+  return wake ? ReconcileResult(RequeueAfter{*wake}) : ReconcileResult(Done{});
+}
+
+}  // namespace
+
+RunReconciler::RunReconciler(kube::Client& client, api::Caches& caches, runtime::EventRecorder& events,
+                             Clock& clock, Logger log, prometheus::Registry& registry,
+                             RunReconcilerOptions options)
+    : client_(client),
+      caches_(caches),
+      events_(events),
+      clock_(clock),
+      log_(std::move(log)),
+      metrics_(registry),
+      definitions_(caches),
+      children_(client, caches, events),
+      pacer_(options.status_interval) {}
+
+ReconcileResult RunReconciler::reconcile(const kube::ObjectKey& key) {
+  const auto run = caches_.runs.get(key);
+  if (!run) {
+    return Done{};
+  }
+  if (run->meta.being_deleted() || api::is_terminal(run->status.phase)) {
+    forget(run->meta.uid);
+    return Done{};
+  }
+  return drive(run);
+}
+
+ReconcileResult RunReconciler::drive(const RunPtr& run) {
+  auto status = unwritten_.latest(*run);
+  if (const auto problem = spec_problem(*run); !problem.empty()) {
+    return record(run, waiting_status(*run, status, reason::kInvalidSpec, problem, true, clock_.wall_now()),
+                  {});
+  }
+  const auto tasks = children_.list(*run);
+  if (status.started_at.empty() && tasks.empty()) {
+    if (run->spec.cancel) {
+      return record(run, cancelled_status(*run, clock_.wall_now()), {});
+    }
+    if (run->spec.suspend) {
+      return record(run, suspended_status(*run, clock_.wall_now()), {});
+    }
+  }
+  auto answer = definitions_.find(*run, status, tasks);
+  if (const auto* none = std::get_if<NoDefinition>(&answer)) {
+    return run_without_definition(run, std::move(status), tasks, *none);
+  }
+  auto& found = std::get<FoundDefinition>(answer);
+  RunSnapshot snapshot{
+      run, std::move(status), std::move(found.definition), std::move(found.revision), {}, {}, {}, {}, {}, {}};
+  snapshot.parameters = snapshot.status.parameters;
+  if (snapshot.parameters.empty()) {
+    const auto parameters = resolve_parameters(snapshot.definition->spec.parameters, run->spec.parameters);
+    if (!parameters) {
+      return record(
+          run,
+          refused_status(*run, reason::kInvalidParameters, parameters.error().message, clock_.wall_now()),
+          {});
+    }
+    snapshot.parameters = dump_json(*parameters);
+  }
+  return execute(std::move(snapshot), tasks);
+}
+
+ReconcileResult RunReconciler::run_without_definition(const RunPtr& run, api::WorkflowRunStatus status,
+                                                      const std::vector<TaskPtr>& tasks,
+                                                      const NoDefinition& why) {
+  const bool started = !status.started_at.empty() || !tasks.empty();
+  if (started && run->spec.cancel) {
+    auto definition = definition_by_names(status, tasks);
+    const auto revision = status.revision;
+    const auto parameters = status.parameters;
+    return execute({run, std::move(status), std::move(definition), revision, parameters, {}, {}, {}, {}, {}},
+                   tasks);
+  }
+  if (why.final && !started) {
+    return record(run, refused_status(*run, why.reason, why.message, clock_.wall_now()), {});
+  }
+  return record(run, waiting_status(*run, status, why.reason, why.message, started, clock_.wall_now()), {});
+}
+
+ReconcileResult RunReconciler::execute(RunSnapshot snapshot, const std::vector<TaskPtr>& tasks) {
+  if (auto matched = children_.match(tasks, snapshot); !matched) {
+    return Retry{matched.error()};
+  }
+  snapshot.now = clock_.wall_now();
+  RunDecision decision;
+  while (true) {
+    decision = decide(snapshot);
+    const auto created = children_.create(decision.starts, snapshot);
+    if (!created) {
+      return Retry{created.error()};
+    }
+    if (*created) {
+      break;
+    }
+  }
+  if (auto patched = children_.patch(decision.patches); !patched) {
+    return Retry{patched.error()};
+  }
+  return record(snapshot.run, std::move(decision.status), decision.wake_after);
+}
+
+ReconcileResult RunReconciler::record(const RunPtr& run, api::WorkflowRunStatus status, Wake wake) {
+  const auto& uid = run->meta.uid;
+  if (status == run->status) {
+    unwritten_.forget(uid);
+    return after(wake);
+  }
+  const bool urgent = !run->status.present || status.phase != run->status.phase;
+  const Duration wait = pacer_.wait(uid, clock_.monotonic_now());
+  if (!urgent && wait > Duration::zero()) {
+    unwritten_.keep(uid, std::move(status));
+    return RequeueAfter{wake ? std::min(*wake, wait) : wait};
+  }
+  return write(run, status, wake);
+}
+
+ReconcileResult RunReconciler::write(const RunPtr& run, const api::WorkflowRunStatus& status, Wake wake) {
+  const auto answer = client_.update_status(api::kWorkflowRun, api::status_update(*run, status));
+  if (!answer) {
+    return write_failed(run, status, answer.error());
+  }
+  const auto& uid = run->meta.uid;
+  unwritten_.forget(uid);
+  pacer_.wrote(uid, clock_.monotonic_now());
+  announce(*run, status);
+  caches_.runs.overlay(std::make_shared<const api::WorkflowRun>(api::WorkflowRun::from_json(*answer)));
+  if (api::is_terminal(status.phase)) {
+    forget(uid);
+  }
+  return after(wake);
+}
+
+ReconcileResult RunReconciler::write_failed(const RunPtr& run, const api::WorkflowRunStatus& status,
+                                            const Error& error) {
+  if (error.code == ErrorCode::NotFound) {
+    forget(run->meta.uid);
+    return Done{};
+  }
+  unwritten_.keep(run->meta.uid, status);
+  auto with_context = error.with_context("writing the status of WorkflowRun " + run->meta.key().str());
+  if (error.code == ErrorCode::Invalid) {
+    events_.record(api::reference(*run), runtime::EventType::Warning, reason::kStatusRefused, "Run",
+                   error.message);
+    return Terminal{std::move(with_context)};
+  }
+  return Retry{std::move(with_context)};
+}
+
+void RunReconciler::announce(const api::WorkflowRun& run, const api::WorkflowRunStatus& status) {
+  metrics_.status_written(run.status, status, clock_.wall_now());
+  for (const auto& note : events_between(run.status, status)) {
+    events_.record(api::reference(run), note.type, note.reason, note.action, note.note);
+  }
+  if (status.phase != run.status.phase || !run.status.present) {
+    log_.info("run changed phase", {{"namespace", run.meta.namespace_},
+                                    {"name", run.meta.name},
+                                    {"phase", api::to_string(status.phase)},
+                                    {"reason", status.reason},
+                                    {"progress", status.progress}});
+  }
+}
+
+void RunReconciler::forget(const std::string& uid) {
+  unwritten_.forget(uid);
+  pacer_.forget(uid);
+}
+
+}  // namespace convoke::workflow

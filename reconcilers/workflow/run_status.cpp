@@ -1,0 +1,232 @@
+#include "reconcilers/workflow/run_status.h"
+
+#include <utility>
+
+#include "controller/base/time_format.h"
+#include "reconcilers/workflow/reasons.h"
+
+namespace convoke::workflow {
+namespace {
+
+constexpr std::size_t kMaxMessageBytes = 1024;
+
+api::StepCounts count_rows(const Rows& rows) {
+  api::StepCounts counts;
+  counts.total = static_cast<int>(rows.size());
+  for (const auto& row : rows) {
+    switch (row.phase) {
+      case api::StepPhase::Pending:
+        ++counts.pending;
+        break;
+      case api::StepPhase::Running:
+        ++counts.running;
+        break;
+      case api::StepPhase::Succeeded:
+        ++counts.succeeded;
+        break;
+      case api::StepPhase::Failed:
+        ++counts.failed;
+        break;
+      case api::StepPhase::Skipped:
+        ++counts.skipped;
+        break;
+      case api::StepPhase::Cancelled:
+        ++counts.cancelled;
+        break;
+    }
+  }
+  return counts;
+}
+
+// Steps that ran to an end, of all: what was skipped or never started is not progress.
+std::string progress_of(const Rows& rows) {
+  std::size_t ended = 0;
+  for (const auto& row : rows) {
+    const bool ran = !row.started_at.empty() || row.phase == api::StepPhase::Failed;
+    ended += ran && api::is_terminal(row.phase) ? 1 : 0;
+  }
+  return std::to_string(ended) + "/" + std::to_string(rows.size());
+}
+
+void set_phase(api::WorkflowRunStatus& status, api::RunPhase phase, api::Health health,
+               const std::string& reason, const std::string& message, const api::WorkflowRun& run,
+               WallTime now) {
+  status.present = true;
+  status.phase = phase;
+  status.reason = reason;
+  status.message = api::cut_text(message, kMaxMessageBytes);
+  status.observed_generation = run.meta.generation;
+  api::set_health(status.conditions, health, reason, status.message, run.meta.generation, format_time(now));
+}
+
+api::Health health_of(api::RunPhase ended) {
+  return ended == api::RunPhase::Succeeded ? api::Health::Current : api::Health::Failed;
+}
+
+void set_rows(api::WorkflowRunStatus& status, Rows rows) {
+  status.steps = std::move(rows);
+  status.counts = count_rows(status.steps);
+  status.progress = progress_of(status.steps);
+}
+
+api::WorkflowRunStatus started_status(const RunSnapshot& snapshot, Rows rows) {
+  auto status = snapshot.status;
+  status.revision = snapshot.revision;
+  status.parameters = snapshot.parameters;
+  set_rows(status, std::move(rows));
+  return status;
+}
+
+std::string describe_progress(const api::WorkflowRunStatus& status) {
+  const auto& counts = status.counts;
+  std::string text = status.progress + " steps done, " + std::to_string(counts.running) + " running";
+  if (counts.failed > 0) {
+    text += ", " + std::to_string(counts.failed) + " failed";
+  }
+  return text;
+}
+
+// The bytes of a JSON string, quotes included, at most.
+std::size_t json_bytes(const std::string& text) {
+  std::size_t bytes = text.size() + 2;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      bytes += 1;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      bytes += 5;
+    }
+  }
+  return bytes;
+}
+
+// No less than the status takes as JSON; cheap, so that most statuses need not be written out to be measured.
+std::size_t upper_bound(const api::WorkflowRunStatus& status) {
+  constexpr std::size_t kFixedBytes = 4096;
+  constexpr std::size_t kRowBytes = 130;
+  std::size_t bytes =
+      kFixedBytes + status.parameters.size() + status.outputs.size() + json_bytes(status.message);
+  for (const auto& condition : status.conditions) {
+    bytes += json_bytes(condition.message);
+  }
+  for (const auto& row : status.steps) {
+    bytes += kRowBytes + json_bytes(row.name) + json_bytes(row.reason) + json_bytes(row.message) +
+             json_bytes(row.task_name) + row.started_at.size() + row.completed_at.size();
+  }
+  return bytes;
+}
+
+std::size_t exact_bytes(const api::WorkflowRun& run, const api::WorkflowRunStatus& status) {
+  return dump_json(api::status_update(run, status)["status"]).size();
+}
+
+bool fits(const api::WorkflowRun& run, const api::WorkflowRunStatus& status) {
+  return upper_bound(status) <= kMaxStatusBytes || exact_bytes(run, status) <= kMaxStatusBytes;
+}
+
+}  // namespace
+
+api::WorkflowRunStatus running_status(const RunSnapshot& snapshot, Rows rows, StopCause cause) {
+  const auto& run = *snapshot.run;
+  auto status = started_status(snapshot, std::move(rows));
+  const std::string progress = describe_progress(status);
+  if (cause != StopCause::None) {
+    set_phase(status, api::RunPhase::Running, api::Health::InProgress, reason_of(cause),
+              describe_stop(snapshot, status.steps, cause) + "; waiting for what still runs: " + progress,
+              run, snapshot.now);
+  } else if (run.spec.suspend) {
+    set_phase(status, api::RunPhase::Suspended, api::Health::InProgress, reason::kSuspended,
+              "suspended; nothing new starts: " + progress, run, snapshot.now);
+  } else {
+    set_phase(status, api::RunPhase::Running, api::Health::InProgress, reason::kRunning, progress, run,
+              snapshot.now);
+  }
+  return status;
+}
+
+api::WorkflowRunStatus final_status(const RunSnapshot& snapshot, Rows rows, Outcome outcome) {
+  auto status = started_status(snapshot, std::move(rows));
+  status.outputs = std::move(outcome.outputs);
+  status.completed_at = format_time(snapshot.now);
+  set_phase(status, outcome.phase, health_of(outcome.phase), outcome.reason, outcome.message, *snapshot.run,
+            snapshot.now);
+  return status;
+}
+
+api::WorkflowRunStatus refused_status(const api::WorkflowRun& run, const std::string& reason,
+                                      const std::string& message, WallTime now) {
+  auto status = run.status;
+  status.completed_at = format_time(now);
+  set_phase(status, api::RunPhase::Failed, api::Health::Failed, reason, message, run, now);
+  return status;
+}
+
+api::WorkflowRunStatus cancelled_status(const api::WorkflowRun& run, WallTime now) {
+  auto status = run.status;
+  status.completed_at = format_time(now);
+  const bool explained = run.spec.cancel && !run.spec.cancel->reason.empty();
+  set_phase(status, api::RunPhase::Cancelled, api::Health::Failed, reason::kCancelled,
+            "cancelled before it started" + (explained ? ": " + run.spec.cancel->reason : std::string()), run,
+            now);
+  return status;
+}
+
+api::WorkflowRunStatus waiting_status(const api::WorkflowRun& run, const api::WorkflowRunStatus& last,
+                                      const std::string& reason, const std::string& message, bool stalled,
+                                      WallTime now) {
+  auto status = last;
+  set_phase(status, last.present ? last.phase : api::RunPhase::Pending,
+            stalled ? api::Health::Failed : api::Health::InProgress, reason, message, run, now);
+  return status;
+}
+
+api::WorkflowRunStatus suspended_status(const api::WorkflowRun& run, WallTime now) {
+  auto status = run.status;
+  set_phase(status, api::RunPhase::Suspended, api::Health::InProgress, reason::kSuspended,
+            "suspended before it started", run, now);
+  return status;
+}
+
+bool fit_status(const api::WorkflowRun& run, api::WorkflowRunStatus& status) {
+  if (fits(run, status)) {
+    return true;
+  }
+  for (auto& row : status.steps) {
+    row.message.clear();
+  }
+  return fits(run, status);
+}
+
+api::WorkflowRunStatus too_large_status(const RunSnapshot& snapshot, const api::WorkflowRunStatus& wanted) {
+  const auto& run = *snapshot.run;
+  auto status = wanted;
+  const std::string message = "the status would hold " + std::to_string(exact_bytes(run, wanted)) +
+                              " bytes, of which " + std::to_string(wanted.parameters.size()) +
+                              " are parameters and " + std::to_string(wanted.outputs.size()) +
+                              " outputs; at most " + std::to_string(kMaxStatusBytes) +
+                              " fit: use fewer steps, or pass large values by reference";
+  status.parameters.clear();
+  status.outputs.clear();
+  const std::string now = format_time(snapshot.now);
+  for (std::size_t i = 0; i < status.steps.size(); ++i) {
+    const auto& row = status.steps[i];
+    const bool has_task = snapshot.tasks[i] != nullptr;
+    const auto stopped = has_task ? api::StepPhase::Cancelled : api::StepPhase::Skipped;
+    status.steps[i] = {row.name,
+                       api::is_terminal(row.phase) ? row.phase : stopped,
+                       {},
+                       {},
+                       has_task ? row.task_name : "",
+                       {},
+                       {}};
+  }
+  set_rows(status, std::move(status.steps));
+  status.completed_at = now;
+  set_phase(status, api::RunPhase::Failed, api::Health::Failed, reason::kStatusTooLarge, message, run,
+            snapshot.now);
+  if (!fits(run, status)) {
+    status.steps.clear();  // the counts still say how far it got
+  }
+  return status;
+}
+
+}  // namespace convoke::workflow

@@ -1,0 +1,34 @@
+// The status of a run, put together: counts, progress, conditions, and its size. Pure.
+#pragma once
+
+#include <string>
+
+#include "reconcilers/workflow/run_outcome.h"
+
+namespace convoke::workflow {
+
+inline constexpr std::size_t kMaxStatusBytes = 256 * 1024;
+
+// The status of a run on its way: Running, or Suspended. `cause` is why it is being ended, if it is.
+api::WorkflowRunStatus running_status(const RunSnapshot& snapshot, Rows rows, StopCause cause);
+// The last status.
+api::WorkflowRunStatus final_status(const RunSnapshot& snapshot, Rows rows, Outcome outcome);
+
+// A run that never started and never will: Failed, with nothing else.
+api::WorkflowRunStatus refused_status(const api::WorkflowRun& run, const std::string& reason,
+                                      const std::string& message, WallTime now);
+// A run that was cancelled before it started.
+api::WorkflowRunStatus cancelled_status(const api::WorkflowRun& run, WallTime now);
+// A run that cannot go on now: Pending (or as far as it got). `stalled`: a person must change something.
+api::WorkflowRunStatus waiting_status(const api::WorkflowRun& run, const api::WorkflowRunStatus& last,
+                                      const std::string& reason, const std::string& message, bool stalled,
+                                      WallTime now);
+// A run that is suspended before it started.
+api::WorkflowRunStatus suspended_status(const api::WorkflowRun& run, WallTime now);
+
+// Makes the status fit kMaxStatusBytes by dropping the rows' messages. False if it still does not.
+bool fit_status(const api::WorkflowRun& run, api::WorkflowRunStatus& status);
+// The end of a run whose status does not fit: Failed with reason StatusTooLarge, and only as much as fits.
+api::WorkflowRunStatus too_large_status(const RunSnapshot& snapshot, const api::WorkflowRunStatus& wanted);
+
+}  // namespace convoke::workflow

@@ -1,0 +1,242 @@
+#include "reconcilers/workflow/workflow_reconciler.h"
+
+#include <utility>
+
+#include "reconcilers/api/spec_problems.h"
+#include "reconcilers/workflow/reasons.h"
+
+namespace convoke::workflow {
+namespace {
+
+using runtime::Done;
+using runtime::ReconcileResult;
+using runtime::RequeueAfter;
+using runtime::Retry;
+
+bool is_controlled_by(const kube::ObjectMeta& meta, const std::string& uid) {
+  const auto* owner = meta.controller();
+  return owner != nullptr && owner->uid == uid;
+}
+
+// An answer about this object rather than about the moment; quotas and policies may change, so it is asked
+// again.
+bool is_refusal(const Error& error) {
+  return error.http_status != 0 && (error.code == ErrorCode::Invalid || error.code == ErrorCode::Forbidden);
+}
+
+}  // namespace
+
+WorkflowReconciler::WorkflowReconciler(kube::Client& client, api::Caches& caches,
+                                       runtime::EventRecorder& events, Clock& clock, Logger log,
+                                       WorkflowReconcilerOptions options)
+    : client_(client),
+      caches_(caches),
+      events_(events),
+      clock_(clock),
+      log_(std::move(log)),
+      options_(options),
+      pacer_(options.counts_interval) {}
+
+ReconcileResult WorkflowReconciler::reconcile(const kube::ObjectKey& key) {
+  const auto workflow = caches_.workflows.get(key);
+  if (!workflow || workflow->meta.being_deleted()) {
+    return Done{};
+  }
+  auto snapshot = observe(workflow);
+  WorkflowDecision decision;
+  while (true) {
+    decision = decide(snapshot);
+    auto complete = keep_revision(decision, snapshot);
+    if (complete && *complete) {
+      complete = create_run(decision, snapshot);
+    }
+    if (!complete) {
+      return Retry{complete.error()};
+    }
+    if (*complete) {
+      break;
+    }
+  }
+  auto result = record(*workflow, decision);
+  const bool done = std::holds_alternative<Done>(result) || std::holds_alternative<RequeueAfter>(result);
+  return done && snapshot.run_refused ? Retry{*snapshot.run_refused} : std::move(result);
+}
+
+WorkflowSnapshot WorkflowReconciler::observe(const WorkflowPtr& workflow) {
+  return {workflow,
+          check(*workflow),
+          caches_.runs.by_index(api::index::kRunsByWorkflow, workflow->meta.key().str()),
+          caches_.revisions.by_index(api::index::kRevisionsByOwner, workflow->meta.uid),
+          false,
+          false,
+          {},
+          clock_.wall_now()};
+}
+
+Result<DefinitionPtr> WorkflowReconciler::check(const api::Workflow& workflow) {
+  if (const auto problems = api::spec_problems(workflow.malformed); !problems.empty()) {
+    return Error{ErrorCode::Invalid, api::describe_problems(problems), reason::kInvalidDefinition};
+  }
+  return definitions_.get_or_parse(workflow.meta.uid + "/" + std::to_string(workflow.meta.generation),
+                                   workflow.spec_json, "spec");
+}
+
+Result<bool> WorkflowReconciler::keep_revision(const WorkflowDecision& decision, WorkflowSnapshot& snapshot) {
+  if (decision.renumber_revision) {
+    if (auto done = renumber(*decision.renumber_revision, decision.revision_number); !done) {
+      return done.error();
+    }
+  }
+  if (!decision.create_revision) {
+    return true;
+  }
+  const auto& revision = *decision.create_revision;
+  auto answer = client_.create(api::kControllerRevision, revision.to_json());
+  if (!answer && answer.error().code == ErrorCode::AlreadyExists) {
+    answer = client_.get(api::kControllerRevision, revision.meta.key());
+  }
+  if (!answer) {
+    return answer.error().with_context("creating ControllerRevision " + revision.meta.name);
+  }
+  auto found = std::make_shared<const api::ControllerRevision>(api::ControllerRevision::from_json(*answer));
+  if (is_controlled_by(found->meta, snapshot.workflow->meta.uid)) {
+    snapshot.revisions.push_back(found);
+    caches_.revisions.overlay(std::move(found));
+    return true;
+  }
+  if (std::exchange(snapshot.revision_name_taken, true)) {
+    return Error{ErrorCode::Unavailable,
+                 "foreign ControllerRevisions have the names of revision " + revision.meta.name};
+  }
+  return false;
+}
+
+Status WorkflowReconciler::renumber(const api::ControllerRevision& revision, std::int64_t number) {
+  const Json patch = {{"metadata", {{"uid", revision.meta.uid}}}, {"revision", number}};
+  const auto answer =
+      client_.patch(api::kControllerRevision, revision.meta.key(), patch, {kube::PatchType::Merge});
+  if (!answer) {
+    return answer.error().with_context("renumbering ControllerRevision " + revision.meta.name);
+  }
+  caches_.revisions.overlay(
+      std::make_shared<const api::ControllerRevision>(api::ControllerRevision::from_json(*answer)));
+  return {};
+}
+
+Result<bool> WorkflowReconciler::create_run(const WorkflowDecision& decision, WorkflowSnapshot& snapshot) {
+  if (!decision.create_run) {
+    return true;
+  }
+  const kube::ObjectKey key{snapshot.workflow->meta.namespace_, decision.status.created_run};
+  auto answer = client_.create(api::kWorkflowRun, *decision.create_run);
+  if (!answer && answer.error().code == ErrorCode::AlreadyExists) {
+    answer = client_.get(api::kWorkflowRun, key);
+  }
+  if (!answer) {
+    if (is_refusal(answer.error())) {
+      snapshot.run_refused = answer.error();
+      return false;
+    }
+    return answer.error().with_context("creating WorkflowRun " + key.name);
+  }
+  auto run = std::make_shared<const api::WorkflowRun>(api::WorkflowRun::from_json(*answer));
+  if (is_controlled_by(run->meta, snapshot.workflow->meta.uid)) {
+    snapshot.runs.push_back(run);
+    caches_.runs.overlay(std::move(run));
+    return true;
+  }
+  events_.record(api::reference(*snapshot.workflow), runtime::EventType::Warning, reason::kNameConflict,
+                 "Trigger", "WorkflowRun " + key.name + " exists and is not of this Workflow");
+  if (std::exchange(snapshot.run_name_taken, true)) {
+    return Error{ErrorCode::Unavailable,
+                 "foreign WorkflowRuns have the names of the run to create: " + key.name};
+  }
+  return false;
+}
+
+ReconcileResult WorkflowReconciler::record(const api::Workflow& workflow, const WorkflowDecision& decision) {
+  Duration wait = Duration::zero();
+  if (decision.status != workflow.status) {
+    if (differs_in_counts_only(workflow.status, decision.status)) {
+      wait = pacer_.wait(workflow.meta.uid, clock_.monotonic_now());
+    }
+    if (wait == Duration::zero()) {
+      if (auto written = write(workflow, decision.status); !written) {
+        return written.error().code == ErrorCode::NotFound ? ReconcileResult(Done{})
+                                                           : ReconcileResult(Retry{written.error()});
+      }
+    }
+  }
+  for (const auto& run : decision.delete_runs) {
+    if (auto removed = remove(api::kWorkflowRun, run->meta); !removed) {
+      return Retry{removed.error()};
+    }
+  }
+  for (const auto& revision : decision.delete_revisions) {
+    if (auto removed = remove(api::kControllerRevision, revision->meta); !removed) {
+      return Retry{removed.error()};
+    }
+  }
+  return wait > Duration::zero() ? ReconcileResult(RequeueAfter{wait}) : ReconcileResult(Done{});
+}
+
+Status WorkflowReconciler::write(const api::Workflow& workflow, const api::WorkflowStatus& status) {
+  const auto answer = client_.update_status(api::kWorkflow, api::status_update(workflow, status));
+  if (!answer) {
+    return answer.error().with_context("writing the status of Workflow " + workflow.meta.key().str());
+  }
+  pacer_.wrote(workflow.meta.uid, clock_.monotonic_now());
+  for (const auto& note : events_between(workflow.status, status)) {
+    events_.record(api::reference(workflow), note.type, note.reason, note.action, note.note);
+  }
+  if (workflow.status.phase != status.phase || workflow.status.current_revision != status.current_revision) {
+    log_.info("workflow checked", {{"namespace", workflow.meta.namespace_},
+                                   {"name", workflow.meta.name},
+                                   {"phase", status.phase},
+                                   {"revision", status.current_revision}});
+  }
+  caches_.workflows.overlay(std::make_shared<const api::Workflow>(api::Workflow::from_json(*answer)));
+  return {};
+}
+
+// An object that changed or went meanwhile is looked at again when the cache says so.
+Status WorkflowReconciler::remove(const kube::ResourceType& type, const kube::ObjectMeta& meta) {
+  const auto removed =
+      client_.remove(type, meta.key(), {meta.uid, meta.resource_version, kube::Propagation::Background});
+  if (removed || removed.error().code == ErrorCode::NotFound || removed.error().code == ErrorCode::Conflict) {
+    return {};
+  }
+  return removed.error().with_context("deleting " + type.kind + " " + meta.key().str());
+}
+
+void WorkflowReconciler::watch(runtime::WorkQueue& queue) {
+  const auto priority = [](bool initial) {
+    return initial ? runtime::kPriorityLow : runtime::kPriorityNormal;
+  };
+  caches_.workflows.add_handler(
+      [this, &queue, priority](const runtime::Store<api::Workflow>::Change& change) {
+        if (change.after) {
+          queue.add(change.after->meta.key(), priority(change.initial));
+        } else {
+          pacer_.forget(change.before->meta.uid);
+        }
+      });
+  caches_.revisions.add_handler(
+      [&queue, priority](const runtime::Store<api::ControllerRevision>::Change& change) {
+        const auto& meta = (change.after ? change.after : change.before)->meta;
+        const auto* owner = meta.controller();
+        if (owner != nullptr && owner->kind == api::kWorkflow.kind) {
+          queue.add({meta.namespace_, owner->name}, priority(change.initial));
+        }
+      });
+  caches_.runs.add_handler([this, &queue](const runtime::Store<api::WorkflowRun>::Change& change) {
+    const auto& run = change.after ? *change.after : *change.before;
+    const bool matters =
+        !change.before || !change.after || change.before->status.phase != change.after->status.phase;
+    if (matters && !run.spec.workflow_name.empty()) {
+      queue.add_after({run.meta.namespace_, run.spec.workflow_name}, options_.gather, runtime::kPriorityLow);
+    }
+  });
+}
+
+}  // namespace convoke::workflow

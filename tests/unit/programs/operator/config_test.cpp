@@ -1,0 +1,216 @@
+#include "programs/operator/config.h"
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace convoke::programs {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+std::string yaml_mistakes(const std::string& text) {
+  OperatorConfig config;
+  const Status status = apply_yaml(config, text, "c.yaml");
+  return status ? "" : status.error().message;
+}
+
+Result<Invocation> load(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "convoke-operator");
+  return load_operator_config(static_cast<int>(arguments.size()), arguments.data());
+}
+
+std::string load_mistakes(const std::vector<const char*>& arguments) {
+  const auto loaded = load(arguments);
+  return loaded ? "" : loaded.error().message;
+}
+
+// A file that is gone at the end.
+class ConfigFile {
+ public:
+  explicit ConfigFile(const std::string& text)
+      : path_(testing::TempDir() + testing::UnitTest::GetInstance()->current_test_info()->name() + ".yaml") {
+    std::ofstream(path_) << text;
+  }
+  ~ConfigFile() { std::remove(path_.c_str()); }
+  ConfigFile(const ConfigFile&) = delete;
+  ConfigFile& operator=(const ConfigFile&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+TEST(OperatorConfigYaml, UnknownKeyIsNamedWithItsLineAndItsNeighbours) {
+  EXPECT_EQ(
+      yaml_mistakes("drain: 10s\nworkers:\n  tasks: 3\n"),
+      "c.yaml:3:3: workers.tasks: there is no such key; known here: task, workflowRun, workflow, agent");
+  EXPECT_THAT(
+      yaml_mistakes("leaderelection: {}\n"),
+      StartsWith("c.yaml:1:1: leaderelection: there is no such key; known here: kubeconfig, context, "));
+}
+
+TEST(OperatorConfigYaml, EveryMistakeIsReported) {
+  EXPECT_EQ(yaml_mistakes("workers:\n  task: 0\n  agent: [1]\nlog: loud\nevents:\n  burst: x\n"),
+            "c.yaml:2:9: workers.task: 0 is not between 1 and 256\n"
+            "c.yaml:3:10: workers.agent: is not a single value\n"
+            "c.yaml:4:6: log: is not a map of keys; known here: level, format\n"
+            "c.yaml:6:10: events.burst: \"x\" is not a whole number");
+}
+
+TEST(OperatorConfigYaml, KeyThatIsThereTwiceIsAMistake) {
+  EXPECT_EQ(yaml_mistakes("drain: 10s\ndrain: 20s\n"), "c.yaml:2:1: drain: is there twice");
+}
+
+TEST(OperatorConfigYaml, TextThatIsNotYamlIsNamedWithItsLine) {
+  EXPECT_THAT(yaml_mistakes("drain: 10s\nworkers: {task: 1\n"), StartsWith("c.yaml:3:1: "));
+  EXPECT_THAT(yaml_mistakes("\tdrain: 1s"), StartsWith("c.yaml:1:"));
+}
+
+TEST(OperatorConfigYaml, OnlyOneMapOfKeysIsAccepted) {
+  EXPECT_EQ(yaml_mistakes("- drain"), "c.yaml:1:1: the configuration is not a map of keys");
+  EXPECT_EQ(yaml_mistakes("drain: 1s\n---\ndrain: 2s\n"), "c.yaml: more than one YAML document");
+  EXPECT_THAT(yaml_mistakes("[a]: b\n"), HasSubstr("there is no such key"));
+}
+
+TEST(OperatorConfigYaml, AddressMustBeReadable) {
+  EXPECT_EQ(yaml_mistakes("serve: {address: '8080'}"),
+            "c.yaml:1:18: serve.address: address \"8080\": no port; write \"host:port\" or \":port\"");
+}
+
+TEST(OperatorConfigYaml, EmptyTextAndEmptySectionsKeepTheDefaults) {
+  EXPECT_EQ(yaml_mistakes(""), "");
+  EXPECT_EQ(yaml_mistakes("# only words\n"), "");
+  EXPECT_EQ(yaml_mistakes("workers:\nnamespace:\n"), "");
+}
+
+TEST(OperatorConfigYaml, EveryKeyIsRead) {
+  const std::string text =
+      "kubeconfig: /k\n"
+      "context: dev\n"
+      "allowInsecure: true\n"
+      "namespace: team\n"
+      "leaderElection:\n"
+      "  enabled: false\n"
+      "  namespace: convoke\n"
+      "  name: other\n"
+      "  leaseDuration: 30s\n"
+      "  renewDeadline: 20s\n"
+      "  retryPeriod: 4s\n"
+      "serve:\n"
+      "  address: 127.0.0.1:0\n"
+      "log:\n"
+      "  level: Debug\n"
+      "  format: Text\n"
+      "workers:\n"
+      "  task: 1\n"
+      "  workflowRun: 5\n"
+      "  workflow: 3\n"
+      "  agent: 7\n"
+      "events:\n"
+      "  perSecond: 2.5\n"
+      "  burst: 9\n"
+      "drain: 1m30s\n"
+      "task:\n"
+      "  runningWriteDelay: 50ms\n"
+      "run:\n"
+      "  statusInterval: 2s\n";
+  OperatorConfig config;
+  const Status status = apply_yaml(config, text, "c.yaml");
+  ASSERT_TRUE(status) << status.error().message;
+  EXPECT_EQ(config.leader_election.lease_duration, 30s);
+  EXPECT_EQ(config.log.level, LogLevel::Debug);
+  EXPECT_EQ(config.workers.workflow_run, 5);
+  EXPECT_EQ(config.task.running_write_delay, 50ms);
+  EXPECT_EQ(print_yaml(config), text);
+}
+
+TEST(OperatorConfigYaml, WhatIsPrintedReadsAsTheSame) {
+  OperatorConfig config;
+  config.namespace_ = "12: [x]";
+  OperatorConfig again;
+  const Status status = apply_yaml(again, print_yaml(config), "c.yaml");
+  ASSERT_TRUE(status) << status.error().message;
+  EXPECT_EQ(again.namespace_, config.namespace_);
+  EXPECT_EQ(print_yaml(again), print_yaml(config));
+}
+
+TEST(OperatorConfigFlags, UnknownFlagIsAMistake) {
+  EXPECT_THAT(load_mistakes({"--worker-task", "3"}), HasSubstr("--worker-task"));
+  EXPECT_THAT(load_mistakes({"run"}), HasSubstr("run"));
+}
+
+TEST(OperatorConfigFlags, WrongValueNamesTheFlag) {
+  EXPECT_EQ(load_mistakes({"--workers-task", "many"}), "--workers-task: \"many\" is not a whole number");
+}
+
+TEST(OperatorConfigFlags, FlagWithoutItsValueIsAMistake) {
+  EXPECT_THAT(load_mistakes({"--workers-task"}), StartsWith("--workers-task: 1 required INT missing"));
+  EXPECT_EQ(load_mistakes({"--workers-task="}), "--workers-task: \"\" is not a whole number");
+}
+
+TEST(OperatorConfigFlags, FileThatCannotBeReadIsNamed) {
+  EXPECT_EQ(load_mistakes({"--config", "/nonexistent/c.yaml"}),
+            "/nonexistent/c.yaml: the configuration file cannot be read");
+  EXPECT_THAT(load_mistakes({"--config", "/"}), HasSubstr("cannot be read"));
+}
+
+TEST(OperatorConfigFlags, MistakesOfFileAndFlagsAreReportedTogether) {
+  const ConfigFile file("drain: soon\n");
+  EXPECT_EQ(load_mistakes({"--config", file.path().c_str(), "--log-level", "loud"}),
+            file.path() + ":1:8: drain: \"soon\" is not a duration such as 90s, 5m or 1h30m\n" +
+                "--log-level: \"loud\" is none of Debug, Info, Warn, Error, Off");
+}
+
+TEST(OperatorConfigFlags, ElectionTimesThatDoNotFitSayWhereEachCameFrom) {
+  const ConfigFile file("leaderElection:\n  leaseDuration: 5s\n");
+  EXPECT_EQ(
+      load_mistakes({"--config", file.path().c_str(), "--leader-election-retry-period", "9s"}),
+      "leaderElection.renewDeadline (10s, default) must be shorter than leaderElection.leaseDuration (5s, " +
+          file.path() + ":2)\n" +
+          "1.2 times leaderElection.retryPeriod (9s, --leader-election-retry-period) must be shorter than "
+          "leaderElection.renewDeadline (10s, default)");
+  EXPECT_THAT(load_mistakes({"--leader-election-lease-duration", "15500ms"}), HasSubstr("whole seconds"));
+}
+
+TEST(OperatorConfigFlags, FlagsWinOverTheFileAndTheFileOverDefaults) {
+  const ConfigFile file("workers:\n  task: 3\n  agent: 5\nnamespace: team\n");
+  const auto loaded = load({"--config", file.path().c_str(), "--workers-task=8",
+                            "--leader-election-enabled=false", "--namespace", ""});
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const OperatorConfig& config = loaded->config;
+  EXPECT_EQ(config.workers.task, 8);
+  EXPECT_EQ(config.workers.agent, 5);
+  EXPECT_EQ(config.workers.workflow, 2);
+  EXPECT_EQ(config.namespace_, "");
+  EXPECT_FALSE(config.leader_election.enabled);
+  EXPECT_EQ(loaded->print, "");
+}
+
+TEST(OperatorConfigFlags, PrintConfigShowsWhatIsInEffect) {
+  const ConfigFile file("drain: 5s\n");
+  const auto loaded = load({"--config", file.path().c_str(), "--print-config", "--log-format", "text"});
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_THAT(loaded->print, HasSubstr("\ndrain: 5s\n"));
+  EXPECT_THAT(loaded->print, HasSubstr("\n  format: Text\n"));
+}
+
+TEST(OperatorConfigFlags, HelpShowsEveryKeyWithItsFlag) {
+  const auto help = load({"--help"});
+  ASSERT_TRUE(help);
+  for (const char* flag :
+       {"--config", "--print-config", "--version", "--kubeconfig", "--leader-election-retry-period",
+        "--workers-workflow-run", "--run-status-interval", "(task.runningWriteDelay)"}) {
+    EXPECT_THAT(help->print, HasSubstr(flag));
+  }
+  EXPECT_THAT(load({"--version"})->print, StartsWith("convoke-operator "));
+}
+
+}  // namespace
+}  // namespace convoke::programs
