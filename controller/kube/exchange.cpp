@@ -24,8 +24,9 @@ Status Exchange::wait_for_headers(MonotonicTime deadline) {
     const MutexLock lock(mutex_);
     while (phase_ == Phase::Waiting && changed_->wait_until(mutex_, deadline)) {
     }
-    if (phase_ == Phase::Ended && error_) return *error_;
-    if (phase_ != Phase::Waiting) return {};
+    if (phase_ == Phase::Receiving || (phase_ == Phase::Ended && status_ != 0)) return {};
+    if (phase_ == Phase::Ended)
+      return error_.value_or(Error{ErrorCode::Unavailable, "an answer without a status"});
   }
   Error error{ErrorCode::Timeout, "no answer within " + human_duration(deadline - started_)};
   cancel_with(error);

@@ -11,6 +11,8 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include "controller/kube/child_environment.h"
+
 namespace convoke::kube {
 namespace {
 
@@ -45,8 +47,8 @@ std::vector<Owned<X509>> read_certificates(const std::string& pem) {
 Result<Owned<X509_STORE>> make_store(const std::string& ca_pem) {
   Owned<X509_STORE> store(X509_STORE_new());
   if (ca_pem.empty()) {
-    // Not X509_STORE_set_default_paths(): SSL_CERT_FILE may point at the empty file.
-    X509_STORE_load_locations(store.get(), X509_get_default_cert_file(), X509_get_default_cert_dir());
+    // Not X509_STORE_set_default_paths(): another transport may have pointed SSL_CERT_FILE at an empty file.
+    X509_STORE_load_locations(store.get(), system_ca_bundle().c_str(), X509_get_default_cert_dir());
     ERR_clear_error();
     return store;
   }

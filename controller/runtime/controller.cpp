@@ -81,7 +81,7 @@ struct Controller::Impl {
         log(a_log.with({{"controller", options.name}})),
         metrics(registry, options.name, options.workers),
         queue_metrics(registry, options.name),
-        queue(a_clock, queue_metrics),
+        queue(a_clock, queue_metrics, options.backoff),
         worker_ended(a_clock.make_condition()) {}
 
   void work();
@@ -182,9 +182,9 @@ void Controller::Impl::log_failure(const char* message, const kube::ObjectKey& k
                      {"error", error.describe()}});
 }
 
-Controller::Controller(ControllerOptions options, Reconciler& reconciler, Clock& clock, Logger log,
+Controller::Controller(ControllerOptions options, Reconciler& reconciler, Clock& clock, const Logger& log,
                        prometheus::Registry& registry)
-    : impl_(std::make_unique<Impl>(std::move(options), reconciler, clock, std::move(log), registry)) {}
+    : impl_(std::make_unique<Impl>(std::move(options), reconciler, clock, log, registry)) {}
 
 Controller::~Controller() {
   impl_->queue.shut_down();

@@ -22,11 +22,12 @@ namespace convoke::runtime {
 struct ControllerOptions {
   std::string name;  // label of its metrics and logs: "task"
   int workers = 4;
+  BackoffOptions backoff = {};  // of a key whose reconcile failed
 };
 
 class Controller {
  public:
-  Controller(ControllerOptions options, Reconciler& reconciler, Clock& clock, Logger log,
+  Controller(ControllerOptions options, Reconciler& reconciler, Clock& clock, const Logger& log,
              prometheus::Registry& registry);
   ~Controller();
 

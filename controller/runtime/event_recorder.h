@@ -36,8 +36,8 @@ class EventRecorder {
 
 struct EventOptions {
   std::string reporting_controller = "convoke.dev/operator";
-  std::string reporting_instance;  // the Pod's or host's name
-  double events_per_second = 20;   // over all objects
+  std::string reporting_instance = {};  // the Pod's or host's name
+  double events_per_second = 20;        // over all objects
   int burst = 100;
   int burst_per_object = 25;  // then one each 300 s, as client-go's spam filter
 };

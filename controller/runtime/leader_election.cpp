@@ -39,7 +39,7 @@ bool same_record(const kube::Lease& a, const kube::Lease& b) {
 }  // namespace
 
 struct LeaderElector::Impl {
-  Impl(kube::Client& client, Clock& clock, Random& random, Logger log, prometheus::Registry& registry,
+  Impl(kube::Client& client, Clock& clock, Random& random, const Logger& log, prometheus::Registry& registry,
        LeaderElectionOptions options, Callbacks callbacks)
       : client_(client),
         clock_(clock),
@@ -152,6 +152,8 @@ bool LeaderElector::Impl::try_acquire_or_renew() {
     return false;
   }
   observe(kube::Lease::from_json(*current));
+  // Who led and finds another in the record, or nobody, was not the only leader: it may not just go on.
+  if (leading() && observed_.holder_identity != options_.identity) return false;
   if (held_by_other()) return false;
   return write(WriteVerb::Update, record_of_ours(observed_)).has_value();
 }
@@ -260,10 +262,10 @@ bool LeaderElector::Impl::leading() const {
   return leading_;
 }
 
-LeaderElector::LeaderElector(kube::Client& client, Clock& clock, Random& random, Logger log,
+LeaderElector::LeaderElector(kube::Client& client, Clock& clock, Random& random, const Logger& log,
                              prometheus::Registry& registry, LeaderElectionOptions options,
                              Callbacks callbacks)
-    : impl_(std::make_unique<Impl>(client, clock, random, std::move(log), registry, std::move(options),
+    : impl_(std::make_unique<Impl>(client, clock, random, log, registry, std::move(options),
                                    std::move(callbacks))) {}
 
 LeaderElector::~LeaderElector() {

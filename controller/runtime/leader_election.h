@@ -46,7 +46,7 @@ class LeaderElector final : public kube::WriteGuard {
   };
 
   // `client` must not have this elector as its guard; its deadline is at most options.request_deadline().
-  LeaderElector(kube::Client& client, Clock& clock, Random& random, Logger log,
+  LeaderElector(kube::Client& client, Clock& clock, Random& random, const Logger& log,
                 prometheus::Registry& registry, LeaderElectionOptions options, Callbacks callbacks);
   ~LeaderElector() override;
 

@@ -329,10 +329,9 @@ void Reflector::Impl::note_success() {
 
 // --- Reflector ---
 
-Reflector::Reflector(kube::Client& client, Clock& clock, Random& random, Logger log, ReflectorSource source,
-                     std::unique_ptr<ReflectorSink> sink)
-    : impl_(std::make_unique<Impl>(client, clock, random, std::move(log), std::move(source),
-                                   std::move(sink))) {}
+Reflector::Reflector(kube::Client& client, Clock& clock, Random& random, const Logger& log,
+                     ReflectorSource source, std::unique_ptr<ReflectorSink> sink)
+    : impl_(std::make_unique<Impl>(client, clock, random, log, std::move(source), std::move(sink))) {}
 
 Reflector::~Reflector() {
   impl_->stop();

@@ -63,7 +63,7 @@ class StoreSink final : public ReflectorSink {
 
 class Reflector {
  public:
-  Reflector(kube::Client& client, Clock& clock, Random& random, Logger log, ReflectorSource source,
+  Reflector(kube::Client& client, Clock& clock, Random& random, const Logger& log, ReflectorSource source,
             std::unique_ptr<ReflectorSink> sink);
   ~Reflector();
 

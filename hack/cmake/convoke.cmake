@@ -4,7 +4,9 @@ add_library(convoke_build_rules INTERFACE)
 target_include_directories(convoke_build_rules INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(convoke_build_rules INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wconversion -Wno-sign-conversion -Werror
-  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
+  # g++ 12 takes the alternatives of a std::variant that are not there for uninitialized memory.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 target_compile_definitions(convoke_build_rules INTERFACE CONVOKE_VERSION="${CONVOKE_VERSION}")
 if(CONVOKE_SANITIZE)
   target_compile_options(convoke_build_rules INTERFACE

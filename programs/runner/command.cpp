@@ -1,11 +1,11 @@
 #include "programs/runner/command.h"
 
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,21 +43,40 @@ std::string variable_name(const std::string& parameter) {
   return name;
 }
 
-void add_parameters(std::vector<std::string>& environment, const Json& parameters) {
+// By name, so that what is set later takes the place of what was inherited.
+using Environment = std::map<std::string, std::string>;
+
+Environment parse_environment(const std::vector<std::string>& entries) {
+  Environment environment;
+  for (const auto& entry : entries) {
+    const auto at = entry.find('=');
+    if (at != std::string::npos) environment[entry.substr(0, at)] = entry.substr(at + 1);
+  }
+  return environment;
+}
+
+std::vector<std::string> entries_of(const Environment& environment) {
+  std::vector<std::string> entries;
+  entries.reserve(environment.size());
+  for (const auto& [name, value] : environment) entries.push_back(name + "=" + value);
+  return entries;
+}
+
+void add_parameters(Environment& environment, const Json& parameters) {
   for (const auto& [name, value] : parameters.items()) {
-    const auto text = value.is_string() ? value.get<std::string>() : dump_json(value);
+    auto text = value.is_string() ? value.get<std::string>() : dump_json(value);
     if (text.size() > kMaxVariableBytes || text.find('\0') != std::string::npos) continue;
-    environment.push_back(variable_name(name) + "=" + text);
+    environment[variable_name(name)] = std::move(text);
   }
 }
 
-void add_task(std::vector<std::string>& environment, const api::Task& task) {
-  environment.push_back("CONVOKE_TASK_NAME=" + task.meta.name);
-  environment.push_back("CONVOKE_TASK_NAMESPACE=" + task.meta.namespace_);
-  environment.push_back("CONVOKE_TASK_UID=" + task.meta.uid);
-  environment.push_back("CONVOKE_TASK_TYPE=" + task.spec.type);
-  environment.push_back("CONVOKE_TASK_ATTEMPT=" + std::to_string(task.status.attempt));
-  environment.push_back("CONVOKE_ASSIGNMENT_ID=" + task.status.assignment.id);
+void add_task(Environment& environment, const api::Task& task) {
+  environment["CONVOKE_TASK_NAME"] = task.meta.name;
+  environment["CONVOKE_TASK_NAMESPACE"] = task.meta.namespace_;
+  environment["CONVOKE_TASK_UID"] = task.meta.uid;
+  environment["CONVOKE_TASK_TYPE"] = task.spec.type;
+  environment["CONVOKE_TASK_ATTEMPT"] = std::to_string(task.status.attempt);
+  environment["CONVOKE_ASSIGNMENT_ID"] = task.status.assignment.id;
 }
 
 }  // namespace
@@ -82,7 +101,9 @@ Result<AttemptFolder> AttemptFolder::make(const std::string& parent) {
   return folder;
 }
 
-AttemptFolder::AttemptFolder(AttemptFolder&& other) noexcept : path_(std::move(other.path_)) { other.path_.clear(); }
+AttemptFolder::AttemptFolder(AttemptFolder&& other) noexcept : path_(std::move(other.path_)) {
+  other.path_.clear();
+}
 
 AttemptFolder::~AttemptFolder() {
   std::error_code ignored;
@@ -90,6 +111,8 @@ AttemptFolder::~AttemptFolder() {
 }
 
 std::string AttemptFolder::progress_tail() const {
+  std::error_code missing;
+  if (!std::filesystem::is_regular_file(progress_file(), missing)) return {};  // a pipe could block us
   std::ifstream in(progress_file(), std::ios::binary | std::ios::ate);
   if (!in) return {};
   const auto size = static_cast<std::size_t>(in.tellg());
@@ -105,6 +128,7 @@ std::string AttemptFolder::progress_tail() const {
 
 void AttemptFolder::read_output(CommandResult& result) const {
   std::error_code missing;
+  if (!std::filesystem::is_regular_file(output_file(), missing)) return;
   const auto size = std::filesystem::file_size(output_file(), missing);
   if (missing) return;
   result.output_too_large = size > kMaxOutputBytes;
@@ -118,8 +142,8 @@ void AttemptFolder::read_output(CommandResult& result) const {
 Command command_for(const RunnerConfig& config, const api::Task& task, const AttemptFolder& folder,
                     const std::vector<std::string>& inherited) {
   const auto parameters = parameters_of(task);
+  auto environment = parse_environment(inherited);
   Command command;
-  command.environment = inherited;
   command.input = dump_json(parameters);
   command.working_directory = folder.scratch();
   std::string directory;
@@ -130,13 +154,14 @@ Command command_for(const RunnerConfig& config, const api::Task& task, const Att
     const auto& configured = config.tasks.at(task.spec.type);
     command.arguments = configured.arguments;
     directory = configured.working_directory;
-    for (const auto& [name, value] : configured.environment) command.environment.push_back(name + "=" + value);
+    for (const auto& [name, value] : configured.environment) environment[name] = value;
   }
   if (!directory.empty()) command.working_directory = directory;
-  add_parameters(command.environment, parameters);
-  add_task(command.environment, task);
-  command.environment.push_back("CONVOKE_OUTPUT=" + folder.output_file());
-  command.environment.push_back("CONVOKE_PROGRESS=" + folder.progress_file());
+  add_parameters(environment, parameters);
+  add_task(environment, task);
+  environment["CONVOKE_OUTPUT"] = folder.output_file();
+  environment["CONVOKE_PROGRESS"] = folder.progress_file();
+  command.environment = entries_of(environment);
   return command;
 }
 

@@ -65,7 +65,9 @@ void complete(RunnerConfig& config) {
 }
 
 Status check(const RunnerConfig& config, const std::string& file) {
-  const auto refuse = [&](const std::string& message) { return Error{ErrorCode::Invalid, file + ": " + message}; };
+  const auto refuse = [&](const std::string& message) {
+    return Error{ErrorCode::Invalid, file + ": " + message};
+  };
   if (config.name.empty()) return refuse("agent.name: is missing: give it there or with --name");
   if (config.capabilities.empty())
     return refuse("tasks: this agent could do nothing: give it a task type with a command, or `shell: true`");
@@ -80,6 +82,55 @@ Result<std::string> read_text(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
+const std::map<std::string, LogLevel> kLogLevels = {{"Debug", LogLevel::Debug},
+                                                    {"Info", LogLevel::Info},
+                                                    {"Warn", LogLevel::Warn},
+                                                    {"Error", LogLevel::Error},
+                                                    {"Off", LogLevel::Off}};
+const std::map<std::string, LogFormat> kLogFormats = {{"Json", LogFormat::Json}, {"Text", LogFormat::Text}};
+
+struct Flags {
+  std::string file;
+  std::string kubeconfig;
+  std::string context;
+  std::string name;
+  std::string namespace_;
+  std::string journal;
+  std::string log_level = "Info";
+  std::string log_format = "Json";
+  bool version = false;
+};
+
+void add_flags(CLI::App& app, Flags& flags) {
+  constexpr std::size_t kFlagColumn = 36;
+  app.get_formatter()->column_width(kFlagColumn);
+  app.add_option("--config", flags.file, "YAML file that says who this agent is and what it runs");
+  app.add_option("--kubeconfig", flags.kubeconfig,
+                 "Kubeconfig file. Empty: $KUBECONFIG, then in-cluster credentials, then ~/.kube/config");
+  app.add_option("--context", flags.context, "Context of the kubeconfig. Empty: its current one");
+  app.add_option("--name", flags.name, "Name of the Agent, over agent.name");
+  app.add_option("--namespace", flags.namespace_, "Namespace of the Agent, over agent.namespace");
+  app.add_option("--journal", flags.journal,
+                 "File that gets one JSON line for each start and end of a command");
+  app.add_option("--log-level", flags.log_level, "Least level that is logged")
+      ->check(CLI::IsMember(kLogLevels))
+      ->capture_default_str();
+  app.add_option("--log-format", flags.log_format, "JSON objects, or text for a terminal")
+      ->check(CLI::IsMember(kLogFormats))
+      ->capture_default_str();
+  app.add_flag("--version", flags.version, "Print the version and exit");
+}
+
+void apply(const Flags& flags, RunnerConfig& config) {
+  config.kubeconfig = flags.kubeconfig;
+  config.context = flags.context;
+  if (!flags.name.empty()) config.name = flags.name;
+  if (!flags.namespace_.empty()) config.namespace_ = flags.namespace_;
+  if (!flags.journal.empty()) config.journal = flags.journal;
+  config.log_level = kLogLevels.at(flags.log_level);
+  config.log_format = kLogFormats.at(flags.log_format);
+}
+
 }  // namespace
 
 Result<RunnerConfig> parse_runner_config(const std::string& text, const std::string& file) {
@@ -88,7 +139,8 @@ Result<RunnerConfig> parse_runner_config(const std::string& text, const std::str
   try {
     read_file(YAML::Load(text), config, problems);
   } catch (const YAML::Exception& e) {
-    return Error{ErrorCode::Invalid, file + ":" + std::to_string(e.mark.line + 1) + ": this is not YAML: " + e.msg};
+    return Error{ErrorCode::Invalid,
+                 file + ":" + std::to_string(e.mark.line + 1) + ": this is not YAML: " + e.msg};
   }
   if (auto status = problems.status(); !status) return status.error();
   complete(config);
@@ -96,28 +148,10 @@ Result<RunnerConfig> parse_runner_config(const std::string& text, const std::str
 }
 
 Result<RunnerInvocation> load_runner_config(int argc, const char* const* argv) {
-  CLI::App app("Runs commands as an agent of Convoke: watches the Tasks that are assigned to it and reports to them.");
-  app.get_formatter()->column_width(36);
-  std::string file;
-  RunnerConfig flags;
-  std::string log_level = "Info";
-  std::string log_format = "Json";
-  bool version = false;
-  app.add_option("--config", file, "YAML file that says who this agent is and what it runs");
-  app.add_option("--kubeconfig", flags.kubeconfig,
-                 "Kubeconfig file. Empty: $KUBECONFIG, then in-cluster credentials, then ~/.kube/config");
-  app.add_option("--context", flags.context, "Context of the kubeconfig. Empty: its current one");
-  app.add_option("--name", flags.name, "Name of the Agent, over agent.name");
-  auto* namespace_flag =
-      app.add_option("--namespace", flags.namespace_, "Namespace of the Agent, over agent.namespace");
-  app.add_option("--journal", flags.journal, "File that gets one JSON line for each start and end of a command");
-  app.add_option("--log-level", log_level, "Least level that is logged")
-      ->check(CLI::IsMember({"Debug", "Info", "Warn", "Error", "Off"}))
-      ->capture_default_str();
-  app.add_option("--log-format", log_format, "JSON objects, or text for a terminal")
-      ->check(CLI::IsMember({"Json", "Text"}))
-      ->capture_default_str();
-  app.add_flag("--version", version, "Print the version and exit");
+  CLI::App app(
+      "Runs commands as an agent of Convoke: watches the Tasks that are assigned to it and reports to them.");
+  Flags flags;
+  add_flags(app, flags);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -125,25 +159,16 @@ Result<RunnerInvocation> load_runner_config(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& e) {
     return Error{ErrorCode::Invalid, std::string(e.what()) + " (see --help)"};
   }
-  if (version) return RunnerInvocation{{}, "convoke-runner " CONVOKE_VERSION "\n"};
-  if (file.empty()) return Error{ErrorCode::Invalid, "--config is missing: the file says what this agent runs"};
+  if (flags.version) return RunnerInvocation{{}, "convoke-runner " CONVOKE_VERSION "\n"};
+  if (flags.file.empty())
+    return Error{ErrorCode::Invalid, "--config is missing: the file says what this agent runs"};
 
-  const auto text = read_text(file);
+  const auto text = read_text(flags.file);
   if (!text) return text.error();
-  auto config = parse_runner_config(*text, file);
+  auto config = parse_runner_config(*text, flags.file);
   if (!config) return config.error();
-  config->kubeconfig = flags.kubeconfig;
-  config->context = flags.context;
-  if (!flags.name.empty()) config->name = flags.name;
-  if (namespace_flag->count() > 0) config->namespace_ = flags.namespace_;
-  if (!flags.journal.empty()) config->journal = flags.journal;
-  config->log_level = log_level == "Debug"  ? LogLevel::Debug
-                      : log_level == "Warn" ? LogLevel::Warn
-                      : log_level == "Error" ? LogLevel::Error
-                      : log_level == "Off"   ? LogLevel::Off
-                                             : LogLevel::Info;
-  config->log_format = log_format == "Text" ? LogFormat::Text : LogFormat::Json;
-  if (auto status = check(*config, file); !status) return status.error();
+  apply(flags, *config);
+  if (auto status = check(*config, flags.file); !status) return status.error();
   return RunnerInvocation{std::move(*config), ""};
 }
 

@@ -43,8 +43,8 @@ struct RunnerConfig {
   bool shell = false;                        // also the type `shell`: parameters.command, run by /bin/sh
 
   std::string work_directory;  // of the attempts' private folders; empty: one of its own below $TMPDIR
-  Duration kill_after = std::chrono::seconds(10);      // from SIGTERM to SIGKILL
-  Duration drain = std::chrono::seconds(30);           // for running commands at shutdown
+  Duration kill_after = std::chrono::seconds(10);  // from SIGTERM to SIGKILL
+  Duration drain = std::chrono::seconds(30);       // for running commands at shutdown
   Duration progress_interval = std::chrono::seconds(1);
   std::string journal;  // file; empty: none
   LogLevel log_level = LogLevel::Info;

@@ -1,5 +1,5 @@
-// What the runner does about one Task: a pure function of the Task as the API has it, of what this process did about it
-// so far, and of the runner's own state. Start here to read the runner.
+// What the runner does about one Task: a pure function of the Task as the API has it, of what this process
+// did about it so far, and of the runner's own state. Start here to read the runner.
 #pragma once
 
 #include <optional>

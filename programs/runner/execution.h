@@ -1,8 +1,8 @@
 // One assignment in the hands of this process: its command, its progress and its outcome.
 //
-// Thread safety: start, fail, refuse, news, said and kill are called by the one reconcile of its Task; the rest from
-// every thread. Ownership: belongs to the Executions; joins the command's supervisor when it is destroyed, so it is
-// never destroyed in `on_end`.
+// Thread safety: start, fail, refuse, news, said and kill are called by the one reconcile of its Task; the
+// rest from every thread. Ownership: belongs to the Executions; joins the command's supervisor when it is
+// destroyed, so it is never destroyed in `on_end`.
 #pragma once
 
 #include <memory>
@@ -22,8 +22,8 @@ namespace convoke::runner {
 struct Workshop {
   const RunnerConfig& config;
   ProcessLauncher& launcher;
-  std::string work_directory;             // of the attempts' private folders
-  std::vector<std::string> environment;   // that commands inherit
+  std::string work_directory;            // of the attempts' private folders
+  std::vector<std::string> environment;  // that commands inherit
 };
 
 class Execution {
@@ -54,8 +54,8 @@ class Execution {
     int signal = 0;        // what was sent now; 0: nothing yet
     Duration again_after;  // call again then
   };
-  // TERM at first, KILL from `kill_after` later on. The command's outcome becomes `instead`, or nothing that anybody
-  // wants to know; the first call decides.
+  // TERM at first, KILL from `kill_after` later on. The command's outcome becomes `instead`, or nothing that
+  // anybody wants to know; the first call decides.
   KillStep kill(MonotonicTime now, Duration kill_after, std::optional<Outcome> instead);
 
  private:

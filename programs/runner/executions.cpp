@@ -22,8 +22,7 @@ Executions::Plan Executions::plan(const kube::ObjectKey& key, const std::shared_
   auto execution = found == by_task_.end() ? nullptr : found->second;
   facts.active = count_active();
   facts.put_away = task != nullptr && put_away_.contains(task->status.assignment.id);
-  auto decision =
-      decide(task.get(), execution ? std::optional(execution->facts()) : std::nullopt, facts);
+  auto decision = decide(task.get(), execution ? std::optional(execution->facts()) : std::nullopt, facts);
   if (decision.action == Action::Claim && execution == nullptr) {
     execution = std::make_shared<Execution>(task, format_micro_time(clock_.wall_now()));
     by_task_[key] = execution;
@@ -40,6 +39,12 @@ void Executions::forget(const kube::ObjectKey& key) {
   gone = std::move(found->second);
   by_task_.erase(found);
   moved_->notify_all();
+}
+
+void Executions::clear() {
+  std::map<kube::ObjectKey, std::shared_ptr<Execution>> gone;
+  MutexLock lock(mutex_);
+  gone.swap(by_task_);
 }
 
 std::vector<kube::ObjectKey> Executions::keys() const {

@@ -1,6 +1,7 @@
 // All that this process has in hand, by Task, and the assignments that it has put away.
 //
-// Thread safety: all methods from every thread. Ownership: the Executions are destroyed before what they run with.
+// Thread safety: all methods from every thread. Ownership: the Executions are destroyed before what they run
+// with.
 #pragma once
 
 #include <deque>
@@ -25,12 +26,15 @@ class Executions {
     RunnerDecision decision;
     std::shared_ptr<Execution> execution;  // null if there is none
   };
-  // Decides about one Task, and if the decision is to claim it, enters an execution in the same breath: no place is
-  // given away twice. `facts` comes without `active` and `put_away`, which are known here.
+  // Decides about one Task, and if the decision is to claim it, enters an execution in the same breath: no
+  // place is given away twice. `facts` comes without `active` and `put_away`, which are known here.
   Plan plan(const kube::ObjectKey& key, const std::shared_ptr<const api::Task>& task, RunnerFacts facts);
 
   // Takes the execution out and remembers its assignment as put away. Joins a command's supervisor.
   void forget(const kube::ObjectKey& key);
+
+  // Kills what still runs and waits for it.
+  void clear();
 
   std::vector<kube::ObjectKey> keys() const;
   int active() const;

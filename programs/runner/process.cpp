@@ -20,7 +20,9 @@ namespace {
 constexpr std::size_t kTailBytes = std::size_t{64} * 1024;
 constexpr int kCannotRun = 127;  // as a shell says it
 
-std::string system_error(const std::string& what) { return what + ": " + std::strerror(errno); }
+std::string system_error(const std::string& what) {
+  return what + ": " + std::strerror(errno);
+}
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
   std::vector<char*> out;
@@ -30,7 +32,8 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return out;
 }
 
-// What the child does between fork and exec: only async-signal-safe calls. A failure is told through `failed`.
+// What the child does between fork and exec: only async-signal-safe calls. A failure is told through
+// `failed`.
 struct ChildSetup {
   pid_t parent;
   int input, output, error, failed;
@@ -46,6 +49,8 @@ struct ChildSetup {
     ::dup2(input, STDIN_FILENO);
     ::dup2(output, STDOUT_FILENO);
     ::dup2(error, STDERR_FILENO);
+    // Not all libraries mark their sockets.
+    ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     if (directory == nullptr || ::chdir(directory) == 0) ::execvpe(arguments[0], arguments, environment);
     const int code = errno;
     (void)!::write(failed, &code, sizeof code);
@@ -76,6 +81,10 @@ class RealProcess final : public Process {
     input_.set_non_blocking();
     if (text_.empty()) input_.reset();
   }
+
+  ~RealProcess() override { signal_group(SIGKILL); }
+  RealProcess(const RealProcess&) = delete;
+  RealProcess& operator=(const RealProcess&) = delete;
 
   void supervise_with(Clock& clock) {
     supervisor_ = clock.start_thread("command", [this] { supervise(); });
@@ -167,15 +176,14 @@ class RealLauncher final : public ProcessLauncher {
     }
     const auto arguments = pointers(command.arguments);
     const auto environment = pointers(command.environment);
-    const ChildSetup setup{
-        ::getpid(),
-        input->read_end.get(),
-        output->write_end.get(),
-        error->write_end.get(),
-        failed->write_end.get(),
-        command.working_directory.empty() ? nullptr : command.working_directory.c_str(),
-        arguments.data(),
-        environment.data()};
+    const ChildSetup setup{::getpid(),
+                           input->read_end.get(),
+                           output->write_end.get(),
+                           error->write_end.get(),
+                           failed->write_end.get(),
+                           command.working_directory.empty() ? nullptr : command.working_directory.c_str(),
+                           arguments.data(),
+                           environment.data()};
     const pid_t pid = ::fork();
     if (pid < 0) return Error{ErrorCode::Unavailable, system_error("starting a process")};
     if (pid == 0) setup.run();
@@ -184,11 +192,11 @@ class RealLauncher final : public ProcessLauncher {
     Fd pid_fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     if (const auto problem = start_problem(command, failed->read_end, pid_fd)) return abandon(pid, *problem);
 
-    auto process = std::make_unique<RealProcess>(
-        pid,
-        Ends{std::move(pid_fd), std::move(input->write_end), std::move(output->read_end),
-             std::move(error->read_end)},
-        command.input, log_, std::move(on_end));
+    auto process =
+        std::make_unique<RealProcess>(pid,
+                                      Ends{std::move(pid_fd), std::move(input->write_end),
+                                           std::move(output->read_end), std::move(error->read_end)},
+                                      command.input, log_, std::move(on_end));
     process->supervise_with(clock_);
     return std::unique_ptr<Process>(std::move(process));
   }

@@ -1,8 +1,8 @@
 // Runs a command as a process group of its own and watches it until it ended.
 //
-// Thread safety: launch() from every thread that lives as long as its commands; a Process' methods from every thread.
-// `on_end` is called once, on the thread that supervises the command.
-// Ownership: the Process joins its supervisor when it is destroyed, so never destroy it in its own `on_end`.
+// Thread safety: launch() from every thread that lives as long as its commands; a Process' methods from every
+// thread. `on_end` is called once, on the thread that supervises the command. Ownership: the Process joins
+// its supervisor when it is destroyed, so never destroy it in its own `on_end`.
 #pragma once
 
 #include <functional>
@@ -49,8 +49,9 @@ class ProcessLauncher {
                                                   std::function<void(const CommandEnd&)> on_end) = 0;
 };
 
-// Real processes, whose output lines go to the log at level Debug. When a command's first process ends, what is left
-// of its group is killed: nothing outlives its Task. When this program is killed, the kernel kills the first process.
+// Real processes, whose output lines go to the log at level Debug. When a command's first process ends, what
+// is left of its group is killed: nothing outlives its Task. When this program is killed, the kernel kills
+// the first process.
 std::unique_ptr<ProcessLauncher> make_process_launcher(Clock& clock, Logger log);
 
 }  // namespace convoke::runner

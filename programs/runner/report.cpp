@@ -22,8 +22,12 @@ std::string clean(const std::string& text) {
   return parsed && parsed->is_string() ? parsed->get<std::string>() : std::string{};
 }
 
-std::string last_bytes(const std::string& text, std::size_t max) {
-  return text.size() <= max ? text : text.substr(text.size() - max);
+// Whole lines where possible.
+std::string last_lines(const std::string& text, std::size_t max) {
+  if (text.size() <= max) return text;
+  const auto tail = text.substr(text.size() - max);
+  const auto line_end = tail.find('\n');
+  return line_end == std::string::npos || line_end + 1 == tail.size() ? tail : tail.substr(line_end + 1);
 }
 
 std::string trimmed(const std::string& text) {
@@ -44,19 +48,11 @@ void add_progress(Json& report, const Progress& progress) {
   if (!progress.message.empty()) report["message"] = progress.message;
 }
 
-Outcome failure(std::string code, std::string message, bool retryable) {
-  Outcome outcome;
-  outcome.error_code = std::move(code);
-  outcome.error_message = std::move(message);
-  outcome.retryable = retryable;
-  return outcome;
-}
-
 // What the command said last; standard output if standard error is silent.
 std::string last_words(const CommandEnd& end) {
-  auto words = trimmed(clean(last_bytes(end.error_tail, kMaxMessageBytes)));
-  if (words.empty()) words = trimmed(clean(last_bytes(end.output_tail, kMaxMessageBytes)));
-  return words.empty() ? "the command said nothing" : words;
+  auto words = trimmed(clean(last_lines(end.error_tail, kMaxMessageBytes)));
+  if (words.empty()) words = trimmed(clean(last_lines(end.output_tail, kMaxMessageBytes)));
+  return words.empty() ? "the command wrote nothing to say why" : words;
 }
 
 Outcome judge_output(const std::string& text) {
@@ -64,14 +60,24 @@ Outcome judge_output(const std::string& text) {
   outcome.succeeded = true;
   if (trimmed(text).empty()) return outcome;
   auto parsed = parse_json(text);
-  if (!parsed) return failure("InvalidOutput", "CONVOKE_OUTPUT does not hold JSON: " + parsed.error().message, true);
+  if (!parsed)
+    return failure("InvalidOutput", "CONVOKE_OUTPUT does not hold JSON: " + parsed.error().message, true);
   if (!parsed->is_object())
-    return failure("InvalidOutput", "CONVOKE_OUTPUT must hold a JSON object, not " + std::string(parsed->type_name()), true);
+    return failure("InvalidOutput",
+                   "CONVOKE_OUTPUT must hold a JSON object, not " + std::string(parsed->type_name()), true);
   outcome.outputs = std::move(*parsed);
   return outcome;
 }
 
 }  // namespace
+
+Outcome failure(std::string code, std::string message, bool retryable) {
+  Outcome outcome;
+  outcome.error_code = std::move(code);
+  outcome.error_message = std::move(message);
+  outcome.retryable = retryable;
+  return outcome;
+}
 
 Json running_patch(const ReportSubject& subject, const Progress& progress) {
   Json report = {{"state", "Running"}};
@@ -126,7 +132,8 @@ Outcome judge(const CommandResult& result) {
   if (end.exit_code != 0)
     return failure("ExitCode" + std::to_string(end.exit_code), last_words(end), !result.exit_code_is_final);
   if (result.output_too_large || result.output_file.size() > kMaxOutputBytes)
-    return failure("OutputTooLarge", "CONVOKE_OUTPUT holds more than 64 KiB; publish large results elsewhere", false);
+    return failure("OutputTooLarge", "CONVOKE_OUTPUT holds more than 64 KiB; publish large results elsewhere",
+                   false);
   return judge_output(result.output_file);
 }
 

@@ -1,5 +1,5 @@
-// What an agent writes: JSON Patches of a Task's status.report, each guarded by a `test` of the assignment id, so that
-// the API server itself refuses an agent that was given up. Pure functions.
+// What an agent writes: JSON Patches of a Task's status.report, each guarded by a `test` of the assignment
+// id, so that the API server itself refuses an agent that was given up. Pure functions.
 #pragma once
 
 #include <string>
@@ -25,6 +25,7 @@ struct Outcome {
   std::string error_message;
   bool retryable = true;
 };
+Outcome failure(std::string code, std::string message, bool retryable);
 
 // Who reports about what.
 struct ReportSubject {

@@ -14,7 +14,7 @@ void YamlProblems::add(const YAML::Node& at, const std::string& path, const std:
 
 YamlSection::YamlSection(YAML::Node node, std::string path, YamlProblems& problems)
     : node_(std::move(node)), path_(std::move(path)), problems_(problems) {
-  if (node_.IsDefined() && !node_.IsNull() && !node_.IsMap()) {
+  if (!node_.IsNull() && !node_.IsMap()) {
     problems_.add(node_, path_.empty() ? "the file" : path_, "expected a mapping of keys to values");
     node_ = YAML::Node();
   }
@@ -31,19 +31,23 @@ YamlSection::~YamlSection() {
   }
 }
 
-std::string YamlSection::path_of(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
+std::string YamlSection::path_of(const std::string& key) const {
+  return path_.empty() ? key : path_ + "." + key;
+}
 
+// An absent key is a null node: yaml-cpp's undefined nodes throw at almost every question.
 YAML::Node YamlSection::take(const std::string& key) {
   asked_.insert(key);
-  if (!node_.IsMap()) return YAML::Node(YAML::NodeType::Undefined);
+  if (!node_.IsMap()) return {};
   const YAML::Node& readable = node_;  // a const node does not grow the key that it is asked for
-  return readable[key];
+  const auto found = readable[key];
+  return found.IsDefined() ? found : YAML::Node();
 }
 
 template <class T>
 bool YamlSection::scalar(const std::string& key, T& value, const char* expected) {
   const auto node = take(key);
-  if (!node.IsDefined() || node.IsNull()) return false;
+  if (node.IsNull()) return false;
   try {
     if (node.IsScalar()) {
       value = node.as<T>();
@@ -55,16 +59,21 @@ bool YamlSection::scalar(const std::string& key, T& value, const char* expected)
   return false;
 }
 
-void YamlSection::read(const std::string& key, std::string& value) { scalar(key, value, "text"); }
+void YamlSection::read(const std::string& key, std::string& value) {
+  scalar(key, value, "text");
+}
 
-void YamlSection::read(const std::string& key, bool& value) { scalar(key, value, "true or false"); }
+void YamlSection::read(const std::string& key, bool& value) {
+  scalar(key, value, "true or false");
+}
 
 void YamlSection::read(const std::string& key, int& value, int min, int max) {
   int read = value;
   if (!scalar(key, read, "a whole number")) return;
   if (read < min || read > max) {
     problems_.add(take(key), path_of(key),
-                  "must be from " + std::to_string(min) + " to " + std::to_string(max) + ", not " + std::to_string(read));
+                  "must be from " + std::to_string(min) + " to " + std::to_string(max) + ", not " +
+                      std::to_string(read));
     return;
   }
   value = read;
@@ -86,7 +95,7 @@ void YamlSection::read(const std::string& key, Duration& value, Duration min, Du
 
 void YamlSection::read(const std::string& key, std::vector<std::string>& value) {
   const auto node = take(key);
-  if (!node.IsDefined() || node.IsNull()) return;
+  if (node.IsNull()) return;
   if (!node.IsSequence()) return problems_.add(node, path_of(key), "expected a list of texts");
   value.clear();
   for (const auto& item : node) {
@@ -110,7 +119,7 @@ void YamlSection::read(const std::string& key, std::set<int>& value) {
 
 void YamlSection::read(const std::string& key, std::map<std::string, std::string>& value) {
   const auto node = take(key);
-  if (!node.IsDefined() || node.IsNull()) return;
+  if (node.IsNull()) return;
   if (!node.IsMap()) return problems_.add(node, path_of(key), "expected a mapping of names to texts");
   for (const auto& entry : node) {
     if (!entry.second.IsScalar()) {
@@ -120,7 +129,9 @@ void YamlSection::read(const std::string& key, std::map<std::string, std::string
   }
 }
 
-YAML::Node YamlSection::section(const std::string& key) { return take(key); }
+YAML::Node YamlSection::section(const std::string& key) {
+  return take(key);
+}
 
 std::vector<std::string> YamlSection::keys() const {
   std::vector<std::string> out;

@@ -1,7 +1,8 @@
-// Reads one YAML mapping key by key and complains, with line and path, about what is wrong and what is left over.
+// Reads one YAML mapping key by key and complains, with line and path, about what is wrong and what is left
+// over.
 //
-// Not thread-safe. Throws nothing: yaml-cpp's exceptions end here. The first problem is kept; later ones are its
-// consequences more often than not.
+// Not thread-safe. Throws nothing: yaml-cpp's exceptions end here. The first problem is kept; later ones are
+// its consequences more often than not.
 #pragma once
 
 #include <map>

@@ -16,12 +16,13 @@ std::optional<kube::ObjectKey> HeartbeatMonitor::agent_of(const kube::Lease& lea
 
 bool HeartbeatMonitor::observe(const kube::Lease& lease) {
   const auto agent = agent_of(lease);
-  if (!agent) {
+  if (!agent || lease.renew_time.empty()) {
     return false;
   }
   const MonotonicTime now = clock_.monotonic_now();
   const MutexLock lock(mutex_);
-  const auto [known, is_first] = beats_.try_emplace(*agent, Heartbeat{lease.renew_time, lease.holder_identity, now});
+  const auto [known, is_first] =
+      beats_.try_emplace(*agent, Heartbeat{lease.renew_time, lease.holder_identity, now});
   Heartbeat& beat = known->second;
   if (is_first) {
     return true;

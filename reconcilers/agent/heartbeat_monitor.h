@@ -1,12 +1,13 @@
-// When each agent was last seen alive: the observed-time rule. What counts is when the operator saw an agent's Lease
-// change, on its own monotonic clock; renewTime is compared with itself only, never with a clock.
+// When each agent was last seen alive: the observed-time rule. What counts is when the operator saw an
+// agent's Lease change, on its own monotonic clock; renewTime is compared with itself only, never with a
+// clock.
 //
-// A Lease that is seen for the first time counts from that moment. A Lease that is deleted renews nothing any more; what
-// was seen of it stays until its agent is forgotten. Standbys feed their monitor too, so that a new leader knows at
-// once who is silent.
+// A Lease that is seen for the first time counts from that moment. A Lease that is deleted renews nothing any
+// more; what was seen of it stays until its agent is forgotten. Standbys feed their monitor too, so that a
+// new leader knows at once who is silent.
 //
-// Thread safety: all methods from every thread; one mutex. Ownership: the clock outlives it. Errors: none; a Lease that is
-// not an agent's heartbeat (label and name must agree) is ignored.
+// Thread safety: all methods from every thread; one mutex. Ownership: the clock outlives it. Errors: none; a
+// Lease that is not an agent's heartbeat (label and name must agree) is ignored.
 #pragma once
 
 #include <map>
@@ -35,7 +36,8 @@ class HeartbeatMonitor {
 
   // True if it says more than "still alive": the first sight of an agent, or another holder.
   bool observe(const kube::Lease& lease);
-  // The agent is expected to beat and there is no Lease: its silence counts from the first time that this is said.
+  // The agent is expected to beat and there is no Lease: its silence counts from the first time that this is
+  // said.
   void expect(const kube::ObjectKey& agent);
   // The API could not be asked, so silence proves nothing: it counts from now.
   void excuse(const kube::ObjectKey& agent);

@@ -94,11 +94,8 @@ void TaskReconciler::task_changed(const TaskChange& change, runtime::WorkQueue& 
   if (change.before && change.after && !matters(*change.before, *change.after)) {
     return;
   }
-  if (change.after) {
-    const MutexLock lock(mutex_);
-    if (own_versions_.contains(change.after->meta.resource_version)) {
-      return;
-    }
+  if (change.after && own_writes_.covers(change.after->meta.resource_version)) {
+    return;
   }
   queue.add(key, change.initial ? runtime::kPriorityLow : runtime::kPriorityNormal);
 }
@@ -230,15 +227,7 @@ Status TaskReconciler::write(const api::Task& task, const api::TaskStatus& statu
   if (!answer) {
     return answer.error();
   }
-  auto written = std::make_shared<const api::Task>(api::Task::from_json(*answer));
-  const std::string version = written->meta.resource_version;
-  {
-    const MutexLock lock(mutex_);
-    own_versions_.insert(version);
-  }
-  parts_.caches.tasks.overlay(std::move(written));
-  const MutexLock lock(mutex_);
-  own_versions_.erase(version);
+  own_writes_.overlay(parts_.caches.tasks, api::Task::from_json(*answer));
   return {};
 }
 

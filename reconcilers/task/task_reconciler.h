@@ -11,7 +11,6 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <string>
 
 #include "controller/base/clock.h"
@@ -20,6 +19,7 @@
 #include "controller/base/random.h"
 #include "controller/kube/client.h"
 #include "controller/runtime/event_recorder.h"
+#include "controller/runtime/own_writes.h"
 #include "controller/runtime/reconciler.h"
 #include "controller/runtime/work_queue.h"
 #include "reconcilers/api/caches.h"
@@ -77,9 +77,7 @@ class TaskReconciler final : public runtime::Reconciler {
   };
   mutable Mutex mutex_;
   std::map<kube::ObjectKey, Sighting> sightings_ GUARDED_BY(mutex_);
-  // resourceVersions of our own writes, while their answers go into the store: their decisions are taken
-  // already.
-  std::set<std::string> own_versions_ GUARDED_BY(mutex_);
+  runtime::OwnWrites own_writes_;
 };
 
 }  // namespace convoke::task

@@ -15,7 +15,7 @@
 
 namespace convoke::workflow {
 
-inline constexpr std::size_t kMaxSteps = 5000;
+inline constexpr std::size_t kMaxSteps = 2000;
 
 // Steps are named by their position in spec.steps.
 struct Definition {

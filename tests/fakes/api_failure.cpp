@@ -29,6 +29,9 @@ Json to_json(const ApiFailure& failure) {
   if (failure.details.empty()) {
     status.erase("details");
   }
+  if (failure.reason.empty()) {
+    status.erase("reason");
+  }
   return status;
 }
 
@@ -102,8 +105,12 @@ ApiFailure expired(const std::string& message) {
   return {410, "Expired", message};
 }
 
-ApiFailure too_large(std::size_t limit_bytes) {
+ApiFailure body_too_large(std::size_t limit_bytes) {
   return {413, "RequestEntityTooLarge", "Request entity too large: limit is " + std::to_string(limit_bytes)};
+}
+
+ApiFailure object_too_large() {
+  return {500, "", "etcdserver: request is too large"};
 }
 
 ApiFailure unsupported_media_type(const std::string& accepted) {

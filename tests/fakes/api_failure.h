@@ -43,7 +43,9 @@ ApiFailure unprocessable_patch();
 ApiFailure bad_request(const std::string& message);
 ApiFailure forbidden(const kube::ResourceType& type, const std::string& name, const std::string& why);
 ApiFailure expired(const std::string& message);
-ApiFailure too_large(std::size_t limit_bytes);
+ApiFailure body_too_large(std::size_t limit_bytes);
+// An object that etcd does not take: a 500 without a reason, although it will never succeed.
+ApiFailure object_too_large();
 ApiFailure unsupported_media_type(const std::string& accepted);
 ApiFailure method_not_allowed();
 ApiFailure throttled(Duration retry_after);

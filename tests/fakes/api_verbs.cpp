@@ -402,7 +402,7 @@ kube::HttpResponse serve(ApiStorage& storage, const VerbOptions& options, const 
     return page_not_found();
   }
   if (request.body.size() > kMaxBodyBytes) {
-    return to_response(too_large(kMaxBodyBytes));
+    return to_response(body_too_large(kMaxBodyBytes));
   }
   auto response = dispatch({storage, options, client, path, request, *table});
   return response ? std::move(*response) : to_response(response.error());

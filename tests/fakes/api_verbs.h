@@ -11,7 +11,7 @@
 
 namespace convoke::fakes {
 
-inline constexpr std::size_t kMaxBodyBytes = 3 * 512 * 1024;  // 1.5 MiB, what etcd takes
+inline constexpr std::size_t kMaxBodyBytes = 3 * 1024 * 1024;
 
 struct VerbOptions {
   bool requires_namespaces = false;  // a create in a namespace that does not exist is answered with 404

@@ -11,6 +11,11 @@ namespace convoke::fakes {
 namespace {
 
 constexpr std::size_t kMaxGeneratedBase = 58;
+constexpr std::size_t kMaxObjectBytes = 3 * 512 * 1024;  // what etcd takes
+
+bool is_too_large(const Json& object) {
+  return dump_json(object).size() > kMaxObjectBytes;
+}
 
 std::optional<ApiFailure> check_identity(const Table& table, const Json& object) {
   if (!is_decodable(object)) {
@@ -162,7 +167,7 @@ std::optional<ApiFailure> check_new_object(const Table& table, const std::string
   }
   const auto meta = kube::meta_from_json(object);
   if (!meta.resource_version.empty()) {
-    return ApiFailure{500, "InternalError", "resourceVersion should not be set on objects to be created"};
+    return ApiFailure{500, "", "resourceVersion should not be set on objects to be created"};
   }
   if (table.type.namespaced && !meta.namespace_.empty() && meta.namespace_ != namespace_) {
     return bad_request(
@@ -238,6 +243,9 @@ Answer<ObjectPtr> create_object(ApiStorage& storage, Table& table, const std::st
     return tl::unexpected(already_exists(table.type, key.name));
   }
   note_manager(object, table, writer);
+  if (is_too_large(object)) {
+    return tl::unexpected(object_too_large());
+  }
   return storage.put(table, std::move(object));
 }
 
@@ -268,6 +276,9 @@ Answer<ObjectPtr> replace_object(ApiStorage& storage, Table& table, const Object
   }
   if (next == *current) {
     return current;
+  }
+  if (is_too_large(next)) {
+    return tl::unexpected(object_too_large());
   }
   const auto meta = kube::meta_from_json(next);
   if (meta.being_deleted() && meta.finalizers.empty()) {

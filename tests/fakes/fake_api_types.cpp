@@ -38,8 +38,9 @@ void register_convoke_types(FakeApiServer& server) {
     return kube::ResourceType{"convoke.dev", "v1alpha1", plural, kind, true};
   };
   server.register_type(type("agents", "Agent"), {.selectable_fields = {"spec.type", "status.phase"}});
-  server.register_type(type("tasks", "Task"), {.selectable_fields = {"status.agentName", "status.phase"}});
-  server.register_type(type("workflows", "Workflow"), {});
+  server.register_type(type("tasks", "Task"), {.selectable_fields = {"spec.type", "spec.agentName",
+                                                                     "status.agentName", "status.phase"}});
+  server.register_type(type("workflows", "Workflow"), {.selectable_fields = {"status.phase"}});
   server.register_type(type("workflowruns", "WorkflowRun"),
                        {.selectable_fields = {"spec.workflowName", "status.phase"}});
 }

@@ -91,6 +91,13 @@ TEST_F(ExchangeTest, WhatCameBeforeTheConnectionBrokeIsReadFirst) {
   EXPECT_EQ(stream.read().error().message, "broken");
 }
 
+TEST_F(ExchangeTest, HeadersCountEvenIfTheConnectionBrokeRightAfterThem) {
+  stream.on_headers(200, {});
+  stream.on_failure({ErrorCode::Unavailable, "broken"});
+  EXPECT_TRUE(stream.wait_for_headers(clock.monotonic_now() + 3s));
+  EXPECT_FALSE(stream.wait_for_body(clock.monotonic_now() + 3s));
+}
+
 TEST_F(ExchangeTest, ARegularEndIsAnEmptyRead) {
   stream.on_headers(200, {});
   put(stream, "abc");

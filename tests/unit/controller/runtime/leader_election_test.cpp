@@ -112,6 +112,21 @@ TEST_F(LeaderElectionTest, FrozenLeaderIsRefusedBeforeItsElectionRunsAndThenNoti
   EXPECT_EQ(lease().lease_transitions, 1);
 }
 
+TEST_F(LeaderElectionTest, FrozenLeaderWhoseSuccessorHasReleasedIsLostAllTheSame) {
+  const auto a = candidate("a");
+  const auto b = candidate("b");
+  a->clock.freeze();
+  clock_.advance(15s + kLongestRetry);
+  b->elector.stop(true);
+  ASSERT_EQ(lease().holder_identity, "");
+
+  a->clock.thaw();
+  clock_.advance(1min);
+  EXPECT_EQ(a->stopped, 1);
+  EXPECT_FALSE(a->elector.is_leader());
+  EXPECT_EQ(lease().holder_identity, "");
+}
+
 TEST_F(LeaderElectionTest, FrozenLeaderThatNobodyReplacedGoesOn) {
   const auto a = candidate("a");
   a->clock.freeze();
@@ -152,7 +167,7 @@ TEST_F(LeaderElectionTest, LeaderWhoseRequestsHangStopsWritingInTime) {
 }
 
 TEST_F(LeaderElectionTest, SlowServerDoesNotCostTheLeadership) {
-  server_.set_latency(1500ms);
+  server_.set_latency(800ms);  // each way
   const auto a = candidate("a");
   clock_.advance(5s);
   ASSERT_TRUE(a->may_write());
@@ -164,7 +179,7 @@ TEST_F(LeaderElectionTest, SlowServerDoesNotCostTheLeadership) {
 }
 
 TEST_F(LeaderElectionTest, PermissionCountsFromWhenTheRenewalWasAskedFor) {
-  server_.set_latency(4s);
+  server_.set_latency(2s);  // each way
   const auto a = candidate("a");
   clock_.advance(8s);  // read, create
   ASSERT_TRUE(a->may_write());
@@ -300,7 +315,7 @@ TEST_F(LeaderElectionTest, SameIdentityTakesItsOwnLeaseAgainAtOnce) {
 // Three candidates, random freezes, partitions and hanging requests: never may two write at the same time,
 // and when all is well again one leads.
 TEST(LeaderElectionSimulation, NeverMayTwoWrite) {
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     fakes::FakeClock clock({.seed = seed});
     fakes::FakeApiServer server(clock);
@@ -315,7 +330,7 @@ TEST(LeaderElectionSimulation, NeverMayTwoWrite) {
     candidates.resize(names.size());
     for (std::size_t i = 0; i < names.size(); ++i) restart(i);
 
-    for (int step = 0; step < 400; ++step) {
+    for (int step = 0; step < 200; ++step) {
       const auto i = static_cast<std::size_t>(random->next() % names.size());
       switch (random->next() % 16) {
         case 0:

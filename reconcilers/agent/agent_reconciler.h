@@ -1,0 +1,78 @@
+// Keeps the status of every Agent: is it there, is it busy. Start here to read reconcilers/agent.
+//
+// Heartbeats are nearly free: a renewal only moves a time in the HeartbeatMonitor, and each agent is looked
+// at when the heartbeat that was last seen would be too old. Before an agent is declared Offline its Lease is
+// read from the API itself, because a watch may be late; and where the API cannot be asked, silence proves
+// nothing.
+//
+// Thread safety: reconcile() as Reconciler says; watch() once, before the first object.
+// Ownership: all that the constructor takes outlives it.
+#pragma once
+
+#include <map>
+
+#include "controller/base/clock.h"
+#include "controller/base/logging.h"
+#include "controller/base/mutex.h"
+#include "controller/kube/client.h"
+#include "controller/runtime/event_recorder.h"
+#include "controller/runtime/own_writes.h"
+#include "controller/runtime/reconciler.h"
+#include "controller/runtime/work_queue.h"
+#include "reconcilers/agent/agent_decide.h"
+#include "reconcilers/agent/agent_metrics.h"
+#include "reconcilers/agent/heartbeat_monitor.h"
+#include "reconcilers/api/caches.h"
+
+namespace convoke::agent {
+
+struct AgentParts {
+  kube::Client& client;
+  api::Caches& caches;
+  Clock& clock;
+  runtime::EventRecorder& events;
+  prometheus::Registry& registry;
+};
+
+class AgentReconciler final : public runtime::Reconciler {
+ public:
+  AgentReconciler(AgentParts parts, Logger log, AgentTiming timing = {});
+
+  // Feeds the heartbeat monitor and the queue from the caches.
+  void watch(runtime::WorkQueue& queue);
+
+  runtime::ReconcileResult reconcile(const kube::ObjectKey& key) override;
+
+ private:
+  using AgentChange = runtime::Store<api::Agent>::Change;
+  using LeaseChange = runtime::Store<kube::Lease>::Change;
+  using TaskChange = runtime::Store<api::Task>::Change;
+
+  void lease_changed(const LeaseChange& change, runtime::WorkQueue& queue);
+  void agent_changed(const AgentChange& change, runtime::WorkQueue& queue);
+  void task_changed(const TaskChange& change, runtime::WorkQueue& queue);
+
+  // What this process remembers of an agent.
+  struct Memory {
+    std::optional<MonotonicTime> last_write;
+    bool unverified = false;  // its silence could not be verified when it was tried last
+  };
+
+  AgentSnapshot observe(const api::Agent& agent);
+  bool seems_lost(const AgentSnapshot& snapshot) const;
+  // Asks the API itself for the heartbeat. False if it cannot be asked now.
+  bool verify_silence(const api::Agent& agent);
+  runtime::ReconcileResult act(const api::Agent& agent, const AgentDecision& decision);
+  void forget(const kube::ObjectKey& key);
+
+  AgentParts parts_;
+  Logger log_;
+  AgentTiming timing_;
+  HeartbeatMonitor heartbeats_;
+  AgentMetrics metrics_;
+  runtime::OwnWrites own_writes_;
+  mutable Mutex mutex_;
+  std::map<kube::ObjectKey, Memory> memories_ GUARDED_BY(mutex_);
+};
+
+}  // namespace convoke::agent

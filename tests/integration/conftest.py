@@ -1,0 +1,41 @@
+"""Fixtures of the tests against a real API server."""
+
+import itertools
+import pathlib
+import signal
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from harness.dev_cluster import DevCluster  # noqa: E402
+from harness.kubectl import Kubectl  # noqa: E402
+
+
+def pytest_configure():
+    """Who ends the tests with SIGTERM, as timeout(1) does, wants no cluster left running."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    """A control plane of its own for this session, with the CRDs."""
+    cluster = DevCluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        yield cluster.up()
+    finally:
+        cluster.down()
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def admin(cluster):
+    """kubectl of an administrator, in a namespace of its own for each test."""
+    namespace = f"test-{next(_numbers)}"
+    kubectl = Kubectl(cluster.kubeconfig, cluster.kubectl, namespace)
+    kubectl.do("create", "namespace", namespace)
+    yield kubectl
+    kubectl.do("delete", "namespace", namespace, "--wait=false")

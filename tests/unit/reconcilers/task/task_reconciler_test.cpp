@@ -1,0 +1,434 @@
+#include "reconcilers/task/task_reconciler.h"
+
+#include <map>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "reconcilers/task/reasons.h"
+#include "tests/unit/reconcilers/testbed.h"
+
+namespace convoke::task {
+namespace {
+
+using namespace std::chrono_literals;
+using api::kAgent;
+using api::kTask;
+using convoke::testing::kOperator;
+using convoke::testing::metadata;
+using convoke::testing::Testbed;
+using convoke::testing::World;
+using fakes::Fault;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// An operator that knows of Tasks only; the tests play the agents and say how they are.
+struct TaskOperator : Testbed {
+  explicit TaskOperator(World& the_world, std::uint64_t seed = 7) : Testbed(the_world, seed) {
+    add_controller("task", reconciler);
+    reconciler.watch(controller->queue());
+    add_reflector(kAgent, caches.agents);
+    add_reflector(kTask, caches.tasks);
+    sync();
+    scheduler.start();
+    controller->start();
+    world.clock.settle();
+  }
+  ~TaskOperator() { stop(); }
+
+  TaskMetrics task_metrics{registry};
+  Scheduler scheduler{world.clock, task_metrics};
+  TaskReconciler reconciler{{client, caches, scheduler, world.clock, *random, world.events, task_metrics},
+                            Logger()};
+};
+
+class TaskReconcilerTest : public ::testing::Test {
+ protected:
+  // --- What people do ---
+  void create_task(const std::string& name, const Json& spec = {{"type", "compile"}}) {
+    world.server.put(kTask, {{"metadata", metadata(name)}, {"spec", spec}});
+  }
+  void create_agent(const std::string& name, int capacity = 10, const std::string& phase = "Ready",
+                    const Json& capabilities = {"compile"}) {
+    world.server.put(kAgent, {{"metadata", metadata(name)},
+                              {"spec", {{"capabilities", capabilities}, {"capacity", capacity}}},
+                              {"status", {{"phase", phase}}}});
+  }
+  void set_agent_phase(const std::string& name, const std::string& phase) {
+    world.server.edit(kAgent, {"default", name}, [&](Json& agent) { agent["status"]["phase"] = phase; });
+  }
+  void edit_task(const std::string& name, const std::function<void(Json&)>& change) {
+    world.server.edit(kTask, {"default", name}, change);
+  }
+
+  // --- What agents do ---
+  void report(const std::string& name, const std::string& state, Json more = Json::object()) {
+    edit_task(name, [&](Json& task) {
+      more["state"] = state;
+      more["assignmentID"] = task["status"]["assignment"]["id"];
+      task["status"]["report"] = more;
+    });
+  }
+  void finish(const std::string& name) {
+    report(name, "Succeeded", {{"outputs", {{"ok", true}}}});
+    settle();
+  }
+
+  // --- What is ---
+  void settle() { world.clock.settle(); }
+  Json status(const std::string& name) const {
+    const auto task = world.server.object(kTask, {"default", name});
+    return task && task->contains("status") ? (*task)["status"] : Json::object();
+  }
+  std::string phase(const std::string& name) const { return status(name).value("phase", ""); }
+  std::string reason(const std::string& name) const { return status(name).value("reason", ""); }
+  std::string agent_of(const std::string& name) const { return status(name).value("agentName", ""); }
+  std::size_t writes() const { return world.server.write_count(kOperator); }
+
+  World world;
+};
+
+// --- When things go wrong ---
+
+TEST_F(TaskReconcilerTest, AMalformedTaskDisturbsNobodyAndCostsOneWrite) {
+  TaskOperator op(world);
+  create_agent("a");
+  create_task("broken", {{"type", "compile"}, {"priority", "high"}});
+  create_task("fine");
+  settle();
+  EXPECT_EQ(reason("broken"), reason::kInvalidSpec);
+  EXPECT_EQ(phase("fine"), "Assigned");
+  const std::size_t before = writes();
+  world.clock.advance(1h);
+  EXPECT_LE(writes(), before + 1) << "only the attempt of the other Task may time out";
+  edit_task("broken", [](Json& task) { task["spec"]["priority"] = 2; });
+  settle();
+  EXPECT_EQ(phase("broken"), "Assigned");
+}
+
+TEST_F(TaskReconcilerTest, WithoutAnAgentItWaitsQuietlyAndStartsTheMomentOneAppears) {
+  TaskOperator op(world);
+  create_agent("wrong", 10, "Ready", {"other"});
+  create_task("t");
+  settle();
+  EXPECT_EQ(phase("t"), "Queued");
+  EXPECT_EQ(reason("t"), reason::kNoEligibleAgent);
+  EXPECT_EQ(status("t")["assignment"]["rejected"][0]["reason"], "lacks capability compile");
+  EXPECT_THAT(world.events.of("t"), ElementsAre(reason::kNoEligibleAgent));
+  const std::size_t before = writes();
+  world.clock.advance(2h);
+  EXPECT_EQ(writes(), before);
+
+  create_agent("right");
+  settle();
+  EXPECT_EQ(phase("t"), "Assigned");
+  EXPECT_EQ(agent_of("t"), "right");
+  EXPECT_EQ(writes(), before + 1);
+}
+
+TEST_F(TaskReconcilerTest, ALostAgentsTaskGoesToAnotherAndItsLateReportCountsForNothing) {
+  TaskOperator op(world);
+  create_agent("a", 1);
+  create_task("t");
+  settle();
+  ASSERT_EQ(agent_of("t"), "a");
+  const std::string old_id = status("t")["assignment"]["id"];
+  report("t", "Running");
+  world.clock.advance(1s);
+  ASSERT_EQ(phase("t"), "Running");
+
+  create_agent("b", 1);
+  set_agent_phase("a", "Offline");
+  settle();
+  EXPECT_EQ(phase("t"), "Queued");
+  EXPECT_EQ(reason("t"), reason::kRetrying);
+  world.clock.advance(6s);
+  EXPECT_EQ(agent_of("t"), "b");
+  EXPECT_EQ(status("t")["attempt"], 2);
+  EXPECT_NE(status("t")["assignment"]["id"], old_id);
+
+  edit_task("t", [&](Json& task) {
+    task["status"]["report"] = {{"assignmentID", old_id}, {"state", "Succeeded"}};
+  });
+  world.clock.advance(10s);
+  EXPECT_EQ(phase("t"), "Assigned");
+  finish("t");
+  EXPECT_EQ(phase("t"), "Succeeded");
+  EXPECT_THAT(world.events.of("t"), Contains(reason::kAgentLost));
+}
+
+TEST_F(TaskReconcilerTest, ADeletedAgentLosesItsTasks) {
+  TaskOperator op(world);
+  create_agent("a");
+  create_task("t");
+  settle();
+  world.server.remove(kAgent, {"default", "a"});
+  settle();
+  EXPECT_EQ(phase("t"), "Queued");
+  EXPECT_EQ(status("t")["attempts"][0]["outcome"], "AgentLost");
+}
+
+TEST_F(TaskReconcilerTest, AnAgentThatRejectsForEverMakesNoStorm) {
+  TaskOperator op(world);
+  create_agent("a");
+  create_task("t");
+  int rejections = 0;
+  const MonotonicTime start = world.clock.monotonic_now();
+  while (world.clock.monotonic_now() - start < 10min) {
+    settle();
+    if (phase("t") == "Assigned") {
+      report("t", "Rejected", {{"message", "no"}});
+      ++rejections;
+      settle();
+    }
+    world.clock.advance(100ms);
+  }
+  EXPECT_GE(rejections, 5);
+  EXPECT_LE(rejections, 20);
+  EXPECT_LE(writes(), 60U);
+  EXPECT_EQ(status("t")["attempt"].is_number() ? status("t")["attempt"].get<int>() : 0,
+            phase("t") == "Assigned");
+  EXPECT_EQ(status("t")["attempts"].size(), 10U);
+}
+
+TEST_F(TaskReconcilerTest, ARejectedTaskGoesToTheOtherAgentAtOnce) {
+  TaskOperator op(world);
+  create_agent("a");
+  create_agent("b");
+  create_task("t");
+  settle();
+  ASSERT_EQ(agent_of("t"), "a");
+  report("t", "Rejected", {{"message", "disk full"}});
+  settle();
+  EXPECT_EQ(agent_of("t"), "b");
+  EXPECT_EQ(status("t")["attempt"], 1);
+}
+
+TEST_F(TaskReconcilerTest, AConflictIsSettledByTheNewsThatItAnnounces) {
+  TaskOperator op(world);
+  create_agent("a");
+  world.server.fail_next({.method = "PUT"}, Fault::conflict(), 3);
+  create_task("t");
+  settle();
+  EXPECT_EQ(phase("t"), "");
+  world.clock.advance(3s);
+  EXPECT_EQ(phase("t"), "Assigned");
+  EXPECT_EQ(writes(), 4U);
+}
+
+TEST_F(TaskReconcilerTest, AConflictStormEndsInTheRightState) {
+  TaskOperator op(world);
+  create_agent("a", 2);
+  world.server.set_interleaving(true);
+  for (int i = 0; i < 20; ++i) {
+    create_task("t" + std::to_string(i));
+  }
+  for (int round = 0; round < 60; ++round) {
+    for (int i = 0; i < 20; ++i) {
+      const std::string name = "t" + std::to_string(i);
+      edit_task(name, [&](Json& task) { task["spec"]["priority"] = 1 + (round + i) % 5; });
+      if (phase(name) == "Assigned") {
+        report(name, "Succeeded");
+      }
+      world.clock.advance(2ms);
+    }
+  }
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(phase("t" + std::to_string(i)), "Succeeded");
+  }
+}
+
+TEST_F(TaskReconcilerTest, AnAssignmentWhoseAnswerWasLostIsNotGivenOutTwice) {
+  TaskOperator op(world);
+  create_agent("a", 1);
+  world.server.fail_next({.method = "PUT"}, Fault::drop_answer(), 1);
+  create_task("t1");
+  settle();
+  create_task("t2");
+  world.clock.advance(2s);
+  EXPECT_EQ(phase("t1"), "Assigned");
+  EXPECT_THAT(phase("t2"), Not("Assigned"));
+  finish("t1");
+  EXPECT_EQ(phase("t2"), "Assigned");
+}
+
+TEST_F(TaskReconcilerTest, ARefusedWriteGivesThePlaceToTheNextTask) {
+  TaskOperator op(world);
+  create_agent("a", 1);
+  world.server.fail_next({.method = "PUT", .path = "/bad/"}, Fault::answer(fakes::forbidden(kTask, "bad", "no")), 1000);
+  create_task("bad");
+  settle();
+  create_task("good");
+  settle();
+  EXPECT_EQ(phase("good"), "Assigned");
+  const std::size_t before = writes();
+  world.clock.advance(1min);
+  EXPECT_LE(writes(), before + 30) << "backoff";
+}
+
+TEST_F(TaskReconcilerTest, AnOperatorThatStartsInTheMiddleGoesOnWhereTheOtherStopped) {
+  std::string id;
+  {
+    TaskOperator first(world);
+    create_agent("a", 1);
+    create_task("t1");
+    create_task("t2");
+    settle();
+    ASSERT_EQ(phase("t1"), "Assigned");
+    id = status("t1")["assignment"]["id"];
+    report("t1", "Running");
+    world.clock.advance(1s);
+  }
+  TaskOperator second(world, 8);
+  EXPECT_EQ(phase("t1"), "Running");
+  EXPECT_EQ(status("t1")["assignment"]["id"], id) << "nothing is given out twice";
+  EXPECT_EQ(status("t1")["attempt"], 1);
+  finish("t1");
+  EXPECT_EQ(phase("t1"), "Succeeded");
+  EXPECT_EQ(agent_of("t2"), "a");
+}
+
+TEST_F(TaskReconcilerTest, AnAgentThatWasLostWhileNoOperatorRanIsNoticedAtTheStart) {
+  {
+    TaskOperator first(world);
+    create_agent("a", 1);
+    create_task("t");
+    settle();
+  }
+  set_agent_phase("a", "Offline");
+  TaskOperator second(world, 8);
+  EXPECT_EQ(phase("t"), "Queued");
+}
+
+TEST_F(TaskReconcilerTest, ANewLeaderRespectsPrioritiesFromTheFirstPlaceOn) {
+  create_agent("a", 1);
+  create_task("low", {{"type", "compile"}, {"priority", 1}});
+  create_task("high", {{"type", "compile"}, {"priority", 5}});
+  TaskOperator op(world);
+  EXPECT_EQ(phase("high"), "Assigned");
+  EXPECT_THAT(phase("low"), Not("Assigned"));
+}
+
+TEST_F(TaskReconcilerTest, AStatusThatIsWipedByHandStartsTheTaskAnew) {
+  TaskOperator op(world);
+  create_agent("a", 1);
+  create_task("t");
+  settle();
+  const std::string old_id = status("t")["assignment"]["id"];
+  edit_task("t", [](Json& task) { task.erase("status"); });
+  settle();
+  EXPECT_EQ(phase("t"), "Assigned");
+  EXPECT_NE(status("t")["assignment"]["id"], old_id);
+}
+
+// --- What people ask for ---
+
+TEST_F(TaskReconcilerTest, CancellingALiveTaskFreesItsPlace) {
+  TaskOperator op(world);
+  create_agent("a", 1);
+  create_task("t1");
+  settle();
+  create_task("t2");
+  settle();
+  edit_task("t1", [](Json& task) { task["spec"]["cancel"] = {{"reason", "wrong branch"}}; });
+  settle();
+  EXPECT_EQ(phase("t1"), "Cancelled");
+  EXPECT_EQ(agent_of("t1"), "a") << "the agent must see it";
+  EXPECT_EQ(phase("t2"), "Assigned");
+}
+
+TEST_F(TaskReconcilerTest, AFinishedTaskIsDeletedWhenItsTimeIsOver) {
+  TaskOperator op(world);
+  create_agent("a");
+  create_task("t", {{"type", "compile"}, {"ttlAfterFinished", "1m"}});
+  settle();
+  finish("t");
+  world.clock.advance(59s);
+  EXPECT_EQ(phase("t"), "Succeeded");
+  world.clock.advance(1s);
+  EXPECT_FALSE(world.server.object(kTask, {"default", "t"}));
+}
+
+TEST_F(TaskReconcilerTest, AnAttemptThatHangsTimesOut) {
+  TaskOperator op(world);
+  create_agent("a");
+  create_task("t", {{"type", "compile"}, {"timeout", "10s"}, {"retry", {{"limit", 0}}}});
+  settle();
+  report("t", "Running");
+  world.clock.advance(10s);
+  EXPECT_EQ(phase("t"), "Failed");
+  EXPECT_EQ(reason("t"), reason::kTimeout);
+}
+
+// --- What it costs ---
+
+TEST_F(TaskReconcilerTest, AShortTaskTakesTwoWritesOfTheOperator) {
+  TaskOperator op(world);
+  create_agent("a");
+  create_task("t");
+  settle();
+  report("t", "Running");
+  world.clock.advance(100ms);
+  finish("t");
+  EXPECT_EQ(phase("t"), "Succeeded");
+  EXPECT_EQ(writes(), 2U);
+  EXPECT_THAT(op.metrics(), HasSubstr("convoke_tasks{phase=\"Succeeded\"} 1"));
+  EXPECT_THAT(op.metrics(), HasSubstr("convoke_tasks{phase=\"Pending\"} 0"));
+  EXPECT_THAT(op.metrics(), HasSubstr("convoke_task_attempts_total{outcome=\"Succeeded\"} 1"));
+  EXPECT_THAT(op.metrics(), HasSubstr("convoke_task_assign_seconds_count 1"));
+}
+
+TEST_F(TaskReconcilerTest, ProgressReportsCostNothing) {
+  TaskOperator op(world);
+  create_agent("a");
+  create_task("t");
+  settle();
+  report("t", "Running");
+  world.clock.advance(1s);
+  ASSERT_EQ(phase("t"), "Running");
+  const std::size_t before = writes();
+  for (int percent = 1; percent < 100; ++percent) {
+    report("t", "Running", {{"progress", percent}});
+    world.clock.advance(10ms);
+  }
+  EXPECT_EQ(writes(), before);
+}
+
+TEST_F(TaskReconcilerTest, AThousandTasksOverTwentyAgentsCompleteAndNoAgentIsOverloaded) {
+  TaskOperator op(world);
+  constexpr int kTasks = 1000, kAgents = 20, kCapacity = 5;
+  for (int i = 0; i < kAgents; ++i) {
+    create_agent("agent-" + std::to_string(i), kCapacity);
+  }
+  for (int i = 0; i < kTasks; ++i) {
+    create_task("t" + std::to_string(i));
+  }
+  std::set<std::string> ids;
+  std::size_t done = 0;
+  for (int round = 0; round < 50 && done < kTasks; ++round) {
+    world.clock.advance(10ms);
+    std::map<std::string, int> load;
+    done = 0;
+    for (const Json& task : world.server.objects(kTask)) {
+      const std::string state = task.contains("status") ? task["status"]["phase"] : "";
+      done += state == "Succeeded" ? 1 : 0;
+      if (state == "Assigned") {
+        ++load[task["status"]["agentName"]];
+        EXPECT_TRUE(ids.insert(task["status"]["assignment"]["id"]).second);
+        report(task["metadata"]["name"], "Succeeded");
+      }
+    }
+    for (const auto& [agent, count] : load) {
+      EXPECT_LE(count, kCapacity) << agent;
+    }
+  }
+  EXPECT_EQ(done, static_cast<std::size_t>(kTasks));
+  EXPECT_EQ(ids.size(), static_cast<std::size_t>(kTasks));
+  EXPECT_EQ(writes(), 2U * kTasks);
+}
+
+}  // namespace
+}  // namespace convoke::task

@@ -1,0 +1,78 @@
+#include "reconcilers/workflow/history.h"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace convoke::workflow {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+std::shared_ptr<api::WorkflowRun> run(const std::string& name, api::RunPhase phase,
+                                      const std::string& completed) {
+  auto result = std::make_shared<api::WorkflowRun>();
+  result->meta.name = name;
+  result->status.phase = phase;
+  result->status.completed_at = completed;
+  return result;
+}
+
+std::shared_ptr<api::ControllerRevision> revision(const std::string& name, std::int64_t number) {
+  auto result = std::make_shared<api::ControllerRevision>();
+  result->meta.name = name;
+  result->revision = number;
+  return result;
+}
+
+template <class List>
+std::vector<std::string> names(const List& list) {
+  std::vector<std::string> result;
+  for (const auto& item : list) {
+    result.push_back(item->meta.name);
+  }
+  return result;
+}
+
+TEST(History, NeverDeletesWhatSomethingElseWouldMakeAgain) {
+  auto flux = run("flux", api::RunPhase::Succeeded, "1");
+  flux->meta.labels["kustomize.toolkit.fluxcd.io/name"] = "apps";
+  auto argo = run("argo", api::RunPhase::Succeeded, "1");
+  argo->meta.annotations["argocd.argoproj.io/tracking-id"] = "x";
+  auto helm = run("helm", api::RunPhase::Succeeded, "1");
+  helm->meta.annotations["meta.helm.sh/release-name"] = "x";
+  auto leaving = run("leaving", api::RunPhase::Succeeded, "1");
+  leaving->meta.deletion_timestamp = "2026-01-01T00:00:00Z";
+  EXPECT_THAT(runs_to_delete({0, 0}, {flux, argo, helm, leaving, run("live", api::RunPhase::Running, "")}),
+              IsEmpty());
+}
+
+TEST(History, CountsSuccessesApartFromTheRest) {
+  const Runs runs = {run("s3", api::RunPhase::Succeeded, "3"), run("s1", api::RunPhase::Succeeded, "1"),
+                     run("s2", api::RunPhase::Succeeded, "2"), run("f1", api::RunPhase::Failed, "1"),
+                     run("c2", api::RunPhase::Cancelled, "2"), run("f3", api::RunPhase::Failed, "3")};
+  EXPECT_THAT(names(runs_to_delete({1, 2}, runs)), ElementsAre("s1", "s2", "f1"));
+  EXPECT_THAT(runs_to_delete({3, 3}, runs), IsEmpty());
+  EXPECT_EQ(runs_to_delete({0, 0}, runs).size(), 6u);
+}
+
+TEST(History, KeepsRevisionsThatAreNeeded) {
+  Revisions revisions;
+  for (int i = 1; i <= 14; ++i) {
+    revisions.push_back(revision("r" + std::to_string(i), i));
+  }
+  auto live = run("live", api::RunPhase::Running, "");
+  live->status.revision = "r1";
+  auto pinned = run("pinned", api::RunPhase::Pending, "");
+  pinned->spec.revision = "r2";
+  auto done = run("done", api::RunPhase::Succeeded, "1");
+  done->status.revision = "r3";
+  EXPECT_THAT(names(revisions_to_delete("r14", revisions, {live, pinned, done})), ElementsAre("r3"));
+  EXPECT_THAT(names(revisions_to_delete("r4", revisions, {})), ElementsAre("r1", "r2", "r3"));
+}
+
+}  // namespace
+}  // namespace convoke::workflow

@@ -1,0 +1,627 @@
+#include "reconcilers/workflow/run_decide.h"
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "controller/base/time_format.h"
+#include "reconcilers/workflow/reasons.h"
+#include "reconcilers/workflow/run_status.h"
+#include "tests/unit/reconcilers/workflow/specs.h"
+
+namespace convoke::workflow {
+namespace {
+
+using namespace std::chrono_literals;
+using api::RunPhase;
+using api::StepPhase;
+using api::TaskPhase;
+using specs::spec;
+using specs::step;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+const WallTime kStart = WallTime(std::chrono::seconds(1'767'225'600));
+
+// A run that is decided on round by round; Tasks get the phases that the test gives them.
+class Play {
+ public:
+  explicit Play(const Json& definition, const api::RawJson& parameters = "{}") {
+    auto checked = specs::check(definition);
+    EXPECT_TRUE(checked) << checked.error().message;
+    run_.meta.namespace_ = "ns";
+    run_.meta.name = "run";
+    run_.meta.uid = "run-uid";
+    run_.meta.generation = 1;
+    run_.spec.workflow_name = "flow";
+    snapshot_.definition = *checked;
+    snapshot_.revision = "flow-1";
+    snapshot_.parameters = parameters;
+    snapshot_.tasks.resize(snapshot_.definition->size());
+    snapshot_.now = kStart;
+  }
+
+  // Decides, and carries the decision out.
+  RunDecision next() {
+    snapshot_.run = std::make_shared<const api::WorkflowRun>(run_);
+    auto decision = decide(snapshot_);
+    for (const auto& start : decision.starts) {
+      api::Task task;
+      task.meta.namespace_ = "ns";
+      task.meta.name = start.name;
+      task.meta.uid = start.name + "-uid";
+      task.meta.resource_version = "7";
+      task.meta.creation_timestamp = format_time(snapshot_.now);
+      specs_[snapshot_.definition->step(start.step).name] = start.spec;
+      snapshot_.tasks[start.step] = std::make_shared<const api::Task>(task);
+    }
+    for (const auto& patch : decision.patches) {
+      apply(patch);
+    }
+    snapshot_.status = decision.status;
+    run_.status = decision.status;
+    return decision;
+  }
+
+  void task(const std::string& name, TaskPhase phase, const Json& outputs = nullptr,
+            const std::string& message = "") {
+    change(name, [&](api::Task& task) {
+      task.status.phase = phase;
+      task.status.reason = phase == TaskPhase::Failed ? "Failed" : "";
+      task.status.message = message;
+      task.status.report.outputs = outputs.is_null() ? "" : dump_json(outputs);
+      task.status.completed_at = api::is_terminal(phase) ? format_time(snapshot_.now) : "";
+    });
+  }
+  void succeed(const std::string& name, const Json& outputs = nullptr) {
+    task(name, TaskPhase::Succeeded, outputs);
+  }
+  void fail(const std::string& name, const std::string& message = "exit status 1") {
+    task(name, TaskPhase::Failed, nullptr, message);
+  }
+  void lose_task(const std::string& name) {
+    snapshot_.tasks[position(name)] = nullptr;
+    snapshot_.gone.insert(position(name));
+  }
+  void lose_finished_task(const std::string& name) { snapshot_.tasks[position(name)] = nullptr; }
+  void refuse(const std::string& name, const std::string& message) {
+    snapshot_.tasks[position(name)] = nullptr;
+    snapshot_.refused[position(name)] = {reason::kTaskRefused, message};
+  }
+  void wipe_status() { snapshot_.status = run_.status = {}; }
+  void pass(Duration time) { snapshot_.now += time; }
+
+  api::WorkflowRunSpec& run_spec() { return run_.spec; }
+  RunSnapshot& snapshot() { return snapshot_; }
+  const api::Task* task_of(const std::string& name) const { return snapshot_.tasks[position(name)].get(); }
+  // The spec with which a step's Task was created.
+  Json spec_of(const std::string& name) const {
+    const auto found = specs_.find(name);
+    return found == specs_.end() ? Json() : found->second;
+  }
+  const api::WorkflowRunStatus& status() const { return snapshot_.status; }
+  const api::StepStatus& row(const std::string& name) const { return snapshot_.status.steps[position(name)]; }
+  std::string phases() const {
+    std::string text;
+    for (const auto& row : snapshot_.status.steps) {
+      text += (text.empty() ? "" : " ") + row.name + ":" + api::to_string(row.phase);
+    }
+    return text;
+  }
+
+ private:
+  std::size_t position(const std::string& name) const { return snapshot_.definition->find(name).value(); }
+
+  template <class F>
+  void change(const std::string& name, F&& edit) {
+    auto& slot = snapshot_.tasks[position(name)];
+    ASSERT_NE(slot, nullptr) << name << " has no Task";
+    api::Task task = *slot;
+    edit(task);
+    slot = std::make_shared<const api::Task>(std::move(task));
+  }
+
+  void apply(const TaskPatch& patch) {
+    change(step_of(*patch.task), [&](api::Task& task) {
+      const auto& wanted = patch.patch["spec"];
+      if (wanted.contains("cancel")) {
+        task.spec.cancel = api::Cancel{wanted["cancel"]["reason"]};
+      }
+      if (wanted.contains("suspend")) {
+        task.spec.suspend = wanted["suspend"];
+        task.meta.annotations.clear();
+        if (task.spec.suspend) {
+          task.meta.annotations[annotation::kSuspendedByRun] = "true";
+        }
+      }
+    });
+  }
+  std::string step_of(const api::Task& task) const {
+    for (std::size_t i = 0; i < snapshot_.tasks.size(); ++i) {
+      if (snapshot_.tasks[i] && snapshot_.tasks[i]->meta.uid == task.meta.uid) {
+        return snapshot_.definition->step(i).name;
+      }
+    }
+    return "";
+  }
+
+  api::WorkflowRun run_;
+  RunSnapshot snapshot_;
+  std::map<std::string, Json> specs_;
+};
+
+std::vector<std::string> names_of(const std::vector<TaskStart>& starts) {
+  std::vector<std::string> names;
+  for (const auto& start : starts) {
+    names.push_back(start.name);
+  }
+  return names;
+}
+
+bool condition(const api::WorkflowRunStatus& status, const char* type) {
+  const auto* found = api::find_condition(status.conditions, type);
+  return found != nullptr && found->status;
+}
+
+// --- Failure ---
+
+TEST(RunDecide, AbortEndsTheOthersAndStartsNothingNew) {
+  Play play(spec({step("a"), step("b"), step("c", {"a"})}));
+  EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-a", "run-b"));
+  play.fail("a");
+  auto decision = play.next();
+  EXPECT_THAT(decision.starts, IsEmpty());
+  ASSERT_EQ(decision.patches.size(), 1u);
+  EXPECT_EQ(play.task_of("b")->spec.cancel->reason, "run step \"a\" failed");
+  EXPECT_EQ(play.phases(), "a:Failed b:Running c:Skipped");
+  EXPECT_EQ(play.status().phase, RunPhase::Running);
+  EXPECT_EQ(play.status().reason, "StepFailed");
+  EXPECT_THAT(play.next().patches, IsEmpty());
+  play.task("b", TaskPhase::Cancelled);
+  play.next();
+  EXPECT_EQ(play.phases(), "a:Failed b:Cancelled c:Skipped");
+  EXPECT_EQ(play.status().phase, RunPhase::Failed);
+  EXPECT_EQ(play.status().reason, "StepFailed");
+  EXPECT_TRUE(condition(play.status(), api::condition::kStalled));
+  EXPECT_FALSE(condition(play.status(), api::condition::kReady));
+}
+
+TEST(RunDecide, AFailureSaysWhichStepAndWhy) {
+  Play play(spec({step("a")}));
+  play.next();
+  play.fail("a", "exit status 2: undefined reference");
+  play.next();
+  EXPECT_EQ(play.status().message, "step \"a\" failed: exit status 2: undefined reference");
+  EXPECT_EQ(play.row("a").message, "exit status 2: undefined reference");
+  EXPECT_EQ(play.status().progress, "1/1");
+}
+
+TEST(RunDecide, ContinueRunsWhatDoesNotDependOnTheFailure) {
+  Play play(spec({step("a"), step("b", {"a"}), step("c", {"b"}), step("x"), step("y", {"x"})},
+                 {{"onFailure", "Continue"}}));
+  play.next();
+  play.fail("a");
+  play.next();
+  EXPECT_EQ(play.phases(), "a:Failed b:Skipped c:Skipped x:Running y:Pending");
+  EXPECT_EQ(play.row("b").reason, "DependencyFailed");
+  EXPECT_EQ(play.row("b").message, "step \"a\" is Failed");
+  play.succeed("x");
+  play.next();
+  play.succeed("y");
+  play.next();
+  EXPECT_EQ(play.status().phase, RunPhase::Failed);
+  EXPECT_EQ(play.status().reason, "StepFailed");
+  EXPECT_THAT(play.status().message, HasSubstr("\"a\""));
+  EXPECT_EQ(play.status().progress, "3/5");
+  EXPECT_EQ(play.status().counts, (api::StepCounts{5, 0, 0, 2, 1, 2, 0}));
+}
+
+TEST(RunDecide, AnOptionalFailureCountsAsDone) {
+  Play play(spec({step("a", {}, {{"optional", true}}), step("b", {"a"})},
+                 {{"outputs",
+                   {{{"name", "lost"}, {"value", "$(steps.a.outputs.x)"}},
+                    {{"name", "phase"}, {"value", "$(steps.a.phase)"}},
+                    {{"name", "kept"}, {"value", "$(steps.b.outputs.x)"}}}}}));
+  play.next();
+  play.fail("a");
+  EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-b"));
+  play.succeed("b", {{"x", 1}});
+  play.next();
+  EXPECT_EQ(play.status().phase, RunPhase::Succeeded) << play.status().message;
+  EXPECT_EQ(play.status().outputs, R"({"kept":1,"phase":"Failed"})");
+}
+
+TEST(RunDecide, AStepThatNeedsAnOptionalStepsOutputFailsWithItsName) {
+  Play play(spec({step("a", {}, {{"optional", true}}),
+                  step("b", {"a"}, {{"task", {{"parameters", {{"x", "$(steps.a.outputs.x)"}}}}}})}));
+  play.next();
+  play.fail("a");
+  play.next();
+  EXPECT_EQ(play.phases(), "a:Failed b:Failed");
+  EXPECT_EQ(play.row("b").reason, "UnknownName");
+  EXPECT_THAT(play.row("b").message, HasSubstr("steps.a has no \"outputs\""));
+  EXPECT_EQ(play.row("b").task_name, "");
+  EXPECT_EQ(play.status().phase, RunPhase::Failed);
+}
+
+TEST(RunDecide, AParameterThatWasNotGivenIsAnErrorThatNamesIt) {
+  Play play(spec({step("a", {}, {{"task", {{"title", "v$(params.version)"}}}}), step("b")},
+                 {{"parameters", {{{"name", "version"}}}}}));
+  const auto decision = play.next();
+  EXPECT_THAT(decision.starts, IsEmpty()) << "under Abort nothing starts beside a failure";
+  EXPECT_EQ(play.phases(), "a:Failed b:Skipped");
+  EXPECT_THAT(play.status().message, HasSubstr("params has no \"version\""));
+}
+
+TEST(RunDecide, AnExpandedTaskThatIsTooLargeFailsItsStep) {
+  Json texts = Json::array();
+  for (int i = 0; i < 12; ++i) {
+    texts.push_back("$(params.big)");
+  }
+  Play play(spec({step("a", {}, {{"task", {{"parameters", {{"x", texts}}}}}})},
+                 {{"parameters", {{{"name", "big"}}}}}),
+            dump_json(Json{{"big", std::string(100'000, 'x')}}));
+  play.next();
+  EXPECT_EQ(play.row("a").reason, "TaskTooLarge");
+  EXPECT_EQ(play.status().phase, RunPhase::Failed);
+}
+
+TEST(RunDecide, ARefusedTaskFailsItsStepOnly) {
+  Play play(spec({step("a"), step("b")}, {{"onFailure", "Continue"}}));
+  play.next();
+  play.wipe_status();
+  play.refuse("a", "admission webhook said no");
+  play.next();
+  EXPECT_EQ(play.phases(), "a:Failed b:Running");
+  EXPECT_EQ(play.row("a").reason, "TaskRefused");
+  EXPECT_EQ(play.row("a").message, "admission webhook said no");
+}
+
+TEST(RunDecide, ADeletedTaskIsNotMadeAgain) {
+  Play play(spec({step("a")}));
+  play.next();
+  play.lose_task("a");
+  EXPECT_THAT(play.next().starts, IsEmpty());
+  EXPECT_EQ(play.row("a").reason, "TaskDeleted");
+  EXPECT_EQ(play.status().phase, RunPhase::Failed);
+  EXPECT_THAT(play.status().message, HasSubstr("Task run-a was deleted"));
+}
+
+TEST(RunDecide, ATaskCancelledByHandFailsTheRun) {
+  Play play(spec({step("a"), step("b", {"a"})}));
+  play.next();
+  play.task("a", TaskPhase::Cancelled);
+  play.next();
+  EXPECT_EQ(play.phases(), "a:Cancelled b:Skipped");
+  EXPECT_EQ(play.status().phase, RunPhase::Failed);
+  EXPECT_EQ(play.status().message, "step \"a\" was cancelled");
+}
+
+TEST(RunDecide, ManyFailuresAreNamedOnlyInPart) {
+  std::vector<Json> steps;
+  for (int i = 0; i < 9; ++i) {
+    steps.push_back(step("s" + std::to_string(i)));
+  }
+  Play play(spec(steps, {{"onFailure", "Continue"}}));
+  play.next();
+  for (int i = 0; i < 9; ++i) {
+    play.fail("s" + std::to_string(i), "");
+  }
+  play.next();
+  EXPECT_THAT(play.status().message,
+              StartsWith("steps \"s0\", \"s1\", \"s2\", \"s3\", \"s4\" and 4 more failed"));
+}
+
+TEST(RunDecide, AMissingOutputFailsTheRun) {
+  Play play(spec({step("a")}, {{"outputs", {{{"name", "image"}, {"value", "$(steps.a.outputs.image)"}}}}}));
+  play.next();
+  play.succeed("a", {{"other", 1}});
+  play.next();
+  EXPECT_EQ(play.status().phase, RunPhase::Failed);
+  EXPECT_EQ(play.status().reason, "InvalidOutput");
+  EXPECT_THAT(play.status().message, HasSubstr("spec.outputs[image].value"));
+  EXPECT_THAT(play.status().message, HasSubstr("has no \"image\"; there are other"));
+}
+
+TEST(RunDecide, LongMessagesAreCutBetweenCharacters) {
+  Play play(spec({step("a")}));
+  play.next();
+  std::string umlauts;
+  for (int i = 0; i < 1000; ++i) {
+    umlauts += "ü";
+  }
+  play.fail("a", umlauts);
+  play.next();
+  EXPECT_LE(play.row("a").message.size(), 256u);
+  EXPECT_NO_THROW(Json(play.row("a").message).dump());
+}
+
+// --- Cancellation, timeout, suspension ---
+
+TEST(RunDecide, CancelEndsTasksAndWaitsForThem) {
+  Play play(spec({step("a"), step("b"), step("c", {"a"})}));
+  play.next();
+  play.run_spec().cancel = api::Cancel{"wrong version"};
+  EXPECT_EQ(play.next().patches.size(), 2u);
+  EXPECT_EQ(play.phases(), "a:Running b:Running c:Cancelled");
+  EXPECT_EQ(play.task_of("a")->spec.cancel->reason, "run cancelled: wrong version");
+  EXPECT_EQ(play.status().phase, RunPhase::Running);
+  play.task("a", TaskPhase::Cancelled);
+  play.succeed("b");
+  play.next();
+  EXPECT_EQ(play.phases(), "a:Cancelled b:Succeeded c:Cancelled");
+  EXPECT_EQ(play.status().phase, RunPhase::Cancelled);
+  EXPECT_EQ(play.status().message, "cancelled: wrong version");
+  EXPECT_EQ(play.status().progress, "2/3");
+}
+
+TEST(RunDecide, CancelIsKnownAgainAfterItsRecordIsLost) {
+  Play play(spec({step("a")}));
+  play.next();
+  play.run_spec().cancel = api::Cancel{};
+  const auto before = play.status();
+  play.next();
+  play.snapshot().status = before;  // the write was lost
+  play.task("a", TaskPhase::Cancelled);
+  play.next();
+  EXPECT_EQ(play.status().phase, RunPhase::Cancelled);
+}
+
+TEST(RunDecide, CancelComesTooLateForARunThatIsDone) {
+  Play play(spec({step("a")}));
+  play.next();
+  play.succeed("a");
+  play.run_spec().cancel = api::Cancel{};
+  play.next();
+  EXPECT_EQ(play.status().phase, RunPhase::Succeeded);
+}
+
+TEST(RunDecide, TimeoutEndsTheRun) {
+  Play play(spec({step("a"), step("b", {"a"})}, {{"timeout", "10m"}}));
+  EXPECT_EQ(play.next().wake_after, Duration(10min));
+  play.pass(4min);
+  EXPECT_EQ(play.next().wake_after, Duration(6min));
+  play.pass(6min);
+  EXPECT_EQ(play.next().patches.size(), 1u);
+  EXPECT_EQ(play.status().reason, "Timeout");
+  EXPECT_EQ(play.row("b").reason, "RunTimeout");
+  play.task("a", TaskPhase::Cancelled);
+  play.next();
+  EXPECT_EQ(play.status().phase, RunPhase::Failed);
+  EXPECT_EQ(play.status().reason, "Timeout");
+  EXPECT_EQ(play.status().message, "timed out after 10m");
+}
+
+TEST(RunDecide, TheFirstCauseOfTheEndIsKept) {
+  Play play(spec({step("a"), step("b")}, {{"timeout", "10m"}}));
+  play.next();
+  play.pass(10min);
+  play.next();
+  play.run_spec().cancel = api::Cancel{};
+  play.task("a", TaskPhase::Cancelled);
+  play.task("b", TaskPhase::Cancelled);
+  play.next();
+  EXPECT_EQ(play.status().phase, RunPhase::Failed);
+  EXPECT_EQ(play.status().reason, "Timeout");
+}
+
+TEST(RunDecide, SuspendHoldsWhatNoAgentHasYet) {
+  Play play(spec({step("a"), step("b"), step("c", {"b"})}));
+  play.next();
+  play.task("a", TaskPhase::Queued);
+  play.task("b", TaskPhase::Running);
+  play.run_spec().suspend = true;
+  const auto decision = play.next();
+  ASSERT_EQ(decision.patches.size(), 1u);
+  EXPECT_EQ(decision.patches[0].patch["metadata"]["resourceVersion"], "7");
+  EXPECT_TRUE(play.task_of("a")->spec.suspend);
+  EXPECT_FALSE(play.task_of("b")->spec.suspend);
+  EXPECT_EQ(play.status().phase, RunPhase::Suspended);
+  play.succeed("b");
+  EXPECT_THAT(play.next().starts, IsEmpty());
+  EXPECT_EQ(play.phases(), "a:Running b:Succeeded c:Pending");
+
+  play.run_spec().suspend = false;
+  EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-c"));
+  EXPECT_FALSE(play.task_of("a")->spec.suspend);
+  EXPECT_EQ(play.status().phase, RunPhase::Running);
+}
+
+TEST(RunDecide, ATaskSuspendedByHandIsNotResumedWithTheRun) {
+  Play play(spec({step("a")}));
+  play.next();
+  api::Task task = *play.task_of("a");
+  task.spec.suspend = true;
+  play.snapshot().tasks[0] = std::make_shared<const api::Task>(task);
+  EXPECT_THAT(play.next().patches, IsEmpty());
+}
+
+TEST(RunDecide, ASuspendedRunStillEndsWhenAllIsDone) {
+  Play play(spec({step("a")}));
+  play.next();
+  play.run_spec().suspend = true;
+  play.next();
+  play.succeed("a");
+  play.next();
+  EXPECT_EQ(play.status().phase, RunPhase::Succeeded);
+}
+
+// --- What was lost ---
+
+TEST(RunDecide, AWipedStatusIsBuiltAgainFromTheTasks) {
+  Play play(specs::diamond());
+  play.next();
+  play.pass(1min);
+  play.succeed("a");
+  play.next();
+  const auto before = play.status();
+  play.wipe_status();
+  EXPECT_THAT(play.next().starts, IsEmpty());
+  EXPECT_EQ(play.phases(), "a:Succeeded b:Running c:Running d:Pending");
+  EXPECT_EQ(play.status().started_at, before.started_at);
+  EXPECT_EQ(play.row("b").task_name, "run-b");
+  EXPECT_EQ(play.row("a").started_at, before.steps[0].started_at);
+}
+
+TEST(RunDecide, ARowThatEndedDoesNotNeedItsTask) {
+  Play play(spec({step("a"), step("b", {"a"})}));
+  play.next();
+  play.succeed("a");
+  play.next();
+  play.lose_finished_task("a");
+  play.next();
+  EXPECT_EQ(play.phases(), "a:Succeeded b:Running");
+}
+
+TEST(RunDecide, TheSameSnapshotGivesTheSameDecision) {
+  Play play(specs::diamond());
+  play.next();
+  play.succeed("a");
+  play.next();
+  const auto status = play.status();
+  const auto again = play.next();
+  EXPECT_EQ(again.status, status);
+  EXPECT_THAT(again.starts, IsEmpty());
+}
+
+// --- Success ---
+
+TEST(RunDecide, RunsADiamondAndPassesOutputsOn) {
+  Play play(specs::diamond({{"outputs", {{{"name", "all"}, {"value", {{"b", "$(steps.b.outputs)"}}}}}}}));
+  EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-a"));
+  EXPECT_EQ(play.status().phase, RunPhase::Running);
+  EXPECT_TRUE(condition(play.status(), api::condition::kReconciling));
+  play.succeed("a");
+  EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-b", "run-c"));
+  play.succeed("c", {{"by", "carol"}});
+  EXPECT_THAT(play.next().starts, IsEmpty());
+  play.succeed("b", {{"by", 7}});
+  EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-d"));
+  EXPECT_EQ(play.spec_of("d"), (Json{{"type", "work"}, {"parameters", {{"b", 7}, {"text", "from carol"}}}}));
+  play.succeed("d");
+  play.pass(192s);
+  play.next();
+  EXPECT_EQ(play.status().phase, RunPhase::Succeeded);
+  EXPECT_EQ(play.status().message, "4 of 4 steps succeeded in 3m12s");
+  EXPECT_EQ(play.status().outputs, R"({"all":{"b":{"by":7}}})");
+  EXPECT_EQ(play.status().progress, "4/4");
+  EXPECT_TRUE(condition(play.status(), api::condition::kReady));
+  EXPECT_FALSE(condition(play.status(), api::condition::kStalled));
+}
+
+TEST(RunDecide, HonoursParallelism) {
+  Play play(spec({step("a"), step("b"), step("c")}, {{"parallelism", 2}}));
+  EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-a", "run-b"));
+  play.succeed("b");
+  EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-c"));
+}
+
+TEST(RunDecide, SequentialRunsOneStepAfterTheOther) {
+  Play play(spec({step("c"), step("a")}, {{"mode", "Sequential"}}));
+  EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-c"));
+  play.succeed("c");
+  EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-a"));
+}
+
+TEST(RunDecide, ParallelStartsEverything) {
+  Play play(spec({step("a"), step("b")}, {{"mode", "Parallel"}}));
+  EXPECT_EQ(play.next().starts.size(), 2u);
+}
+
+TEST(RunDecide, TheTaskGetsTheStepsRetryAndTimeout) {
+  const Json retry = {{"limit", 7}, {"backoff", {{"base", "1s"}}}};
+  Play play(
+      spec({step("a", {}, {{"retry", retry}, {"timeout", "5m"}}), step("b")}, {{"retry", {{"limit", 1}}}}));
+  play.next();
+  EXPECT_EQ(play.spec_of("a")["retry"]["limit"], 7);
+  EXPECT_EQ(play.spec_of("a")["retry"]["backoff"]["base"], "1s");
+  EXPECT_EQ(play.spec_of("a")["timeout"], "5m");
+  EXPECT_EQ(play.spec_of("b")["retry"]["limit"], 1);
+  EXPECT_FALSE(play.spec_of("b").contains("timeout"));
+}
+
+TEST(RunDecide, TemplatesKnowTheRunAndItsWorkflow) {
+  Play play(spec({step("a", {},
+                       {{"task",
+                         {{"title", "$(workflow.name)/$(run.name)"},
+                          {"parameters", {{"n", "$(params.n)"}, {"id", "$(run.namespace).$(run.uid)"}}}}}})},
+                 {{"parameters", {{{"name", "n"}, {"type", "Number"}}}}}),
+            R"({"n":3})");
+  play.next();
+  EXPECT_EQ(play.spec_of("a")["title"], "flow/run");
+  EXPECT_EQ(play.spec_of("a")["parameters"], (Json{{"n", 3}, {"id", "ns.run-uid"}}));
+}
+
+TEST(RunDecide, ATakenNameGivesWayToTheSecond) {
+  Play play(spec({step("a")}));
+  play.snapshot().name_taken.insert(0);
+  const auto starts = names_of(play.next().starts);
+  ASSERT_EQ(starts.size(), 1u);
+  EXPECT_THAT(starts[0], StartsWith("run-a-"));
+  EXPECT_EQ(play.row("a").task_name, starts[0]);
+}
+
+// --- Size ---
+
+TEST(RunDecide, ParametersThatDoNotFitEndTheRunBeforeItStarts) {
+  Play play(spec({step("a")}, {{"parameters", {{{"name", "big"}}}}}),
+            dump_json(Json{{"big", std::string(300'000, 'x')}}));
+  const auto decision = play.next();
+  EXPECT_THAT(decision.starts, IsEmpty());
+  EXPECT_EQ(play.status().phase, RunPhase::Failed);
+  EXPECT_EQ(play.status().reason, "StatusTooLarge");
+  EXPECT_THAT(play.status().message, HasSubstr("at most 262144 fit"));
+  EXPECT_EQ(play.phases(), "a:Skipped");
+  EXPECT_LT(dump_json(api::status_update(*play.snapshot().run, play.status())).size(), 10'000u);
+}
+
+TEST(RunDecide, OutputsThatDoNotFitEndTheRun) {
+  Play play(spec({step("a")}, {{"outputs",
+                                {{{"name", "x"}, {"value", "$(steps.a.outputs)"}},
+                                 {{"name", "y"}, {"value", "$(steps.a.outputs)"}}}}}));
+  play.next();
+  play.succeed("a", {{"x", std::string(150'000, 'x')}});
+  play.next();
+  EXPECT_EQ(play.status().phase, RunPhase::Failed);
+  EXPECT_LT(dump_json(api::status_update(*play.snapshot().run, play.status())).size(), 10'000u);
+}
+
+TEST(RunDecide, RowsLoseTheirMessagesBeforeTheStatusIsTooLarge) {
+  std::vector<Json> steps;
+  for (int i = 0; i < 1000; ++i) {
+    steps.push_back(step("s" + std::to_string(i)));
+  }
+  Play play(spec(steps, {{"onFailure", "Continue"}, {"parallelism", 1000}}));
+  play.next();
+  for (int i = 0; i < 1000; ++i) {
+    play.fail("s" + std::to_string(i), std::string(250, 'm'));
+  }
+  play.next();
+  EXPECT_EQ(play.status().reason, "StepFailed");
+  EXPECT_EQ(play.row("s999").message, "");
+  EXPECT_LE(dump_json(api::status_update(*play.snapshot().run, play.status())["status"]).size(),
+            kMaxStatusBytes);
+}
+
+TEST(RunDecide, AStatusThatCannotFitCancelsWhatRuns) {
+  std::vector<Json> steps;
+  for (int i = 0; i < 2000; ++i) {
+    steps.push_back(step("quite-a-long-name-for-a-step-" + std::to_string(i)));
+  }
+  Play play(spec(steps, {{"parallelism", 2000}}));
+  const auto decision = play.next();
+  EXPECT_THAT(decision.starts, IsEmpty()) << "it is known before anything starts";
+  EXPECT_EQ(play.status().reason, "StatusTooLarge");
+  EXPECT_EQ(play.status().counts.skipped, 2000);
+  EXPECT_LE(dump_json(api::status_update(*play.snapshot().run, play.status())["status"]).size(),
+            kMaxStatusBytes);
+}
+
+}  // namespace
+}  // namespace convoke::workflow

@@ -1,0 +1,29 @@
+// Short ways to write down definitions in tests.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "controller/kube/json.h"
+#include "reconcilers/workflow/definition.h"
+
+namespace convoke::workflow::specs {
+
+// A step of type "work" with these dependencies; `more` is merged over it.
+Json step(const std::string& name, const std::vector<std::string>& depends_on = {},
+          const Json& more = Json::object());
+
+// {"steps": steps} with `more` merged over it.
+Json spec(std::vector<Json> steps, const Json& more = Json::object());
+
+// a -> {b, c} -> d, where d uses the outputs of b and c.
+Json diamond(const Json& more = Json::object());
+
+// step-0 -> step-1 -> ...
+Json chain(int length);
+
+Result<DefinitionPtr> check(const Json& spec);
+// The message, or "" if the spec is valid.
+std::string problem_of(const Json& spec);
+
+}  // namespace convoke::workflow::specs
