@@ -58,6 +58,13 @@ ErrorCode code_of(std::string_view reason, int status) {
   return found != kCodeOfReason.end() ? found->second : code_of_http_status(status);
 }
 
+// etcd's refusals of an object that is too large reach us as a 500 without a reason, although no retry helps.
+bool is_too_large_for_etcd(const Error& error) {
+  return error.http_status == 500 &&
+         (error.message.find("etcdserver: request is too large") != std::string::npos ||
+          error.message.find("larger than max") != std::string::npos);
+}
+
 std::vector<ErrorCause> causes_of(const Json& details) {
   std::vector<ErrorCause> result;
   const auto causes = details.find("causes");
@@ -103,6 +110,10 @@ Error error_from_status(const Json& status) {
   error.code = code_of(error.reason, error.http_status);
   error.message = string_at(status, "message");
   if (error.message.empty()) error.message = "the server gave no message";
+  if (is_too_large_for_etcd(error)) {
+    error.code = ErrorCode::Invalid;
+    error.message = "the object is larger than the API server can store (" + error.message + ")";
+  }
   const auto details = status.find("details");
   if (details == status.end() || !details->is_object()) return error;
   error.causes = causes_of(*details);
@@ -117,6 +128,14 @@ Error error_from_response(const HttpResponse& response) {
   error.http_status = response.status;
   if (const auto wait = retry_after_of(response)) error.retry_after = wait;
   return error;
+}
+
+bool is_about_the_object(const Error& error) {
+  if (error.http_status == 0) return false;
+  if (error.code == ErrorCode::Invalid) return true;
+  // "... denied request: ..." (policies), "admission webhook ... denied the request". RBAC's own refusals do
+  // not say so.
+  return error.code == ErrorCode::Forbidden && error.message.find(" denied ") != std::string::npos;
 }
 
 }  // namespace convoke::kube

@@ -18,7 +18,7 @@ enum class Stage {
 };
 
 struct ExecutionFacts {
-  std::string assignment_id;
+  std::string assignment_id = {};
   Stage stage = Stage::Claiming;
   bool refused = false;  // the API server has refused a report of it: somebody else may have the Task by now
 };
@@ -32,14 +32,14 @@ enum class Mode {
 };
 
 struct RunnerFacts {
-  std::string agent_name;
+  std::string agent_name = {};
   Mode mode = Mode::Working;
   int capacity = 0;
   int active = 0;               // executions that are Claiming, Running or Ended
   bool heartbeat_lost = false;  // others may think that this agent is gone
   bool put_away = false;        // this process has finished with the Task's current assignment
   // Empty if a Task of that type with those parameters can be run, else why not.
-  std::string unsupported;
+  std::string unsupported = {};
 };
 
 enum class Action {

@@ -12,6 +12,7 @@
 #include "controller/kube/client_metrics.h"
 #include "controller/kube/config.h"
 #include "controller/kube/cpprest_transport.h"
+#include "programs/runner/guardian.h"
 #include "programs/runner/runner.h"
 
 namespace convoke::runner {
@@ -80,6 +81,8 @@ class StopRequest {
 };
 
 int run(const RunnerConfig& config) {
+  const auto guardian = Guardian::start();
+  if (!guardian) return fail(guardian.error(), kCannotGoOn);
   kube::skip_system_ca_bundle();
   SystemClock clock;
   StopRequest stop;
@@ -102,7 +105,7 @@ int run(const RunnerConfig& config) {
   kube::Client client(**transport, clock, *random, client_metrics, {"convoke-runner"});
   kube::Client heartbeat_client(**transport, clock, *random, client_metrics,
                                 {"convoke-runner", config.heartbeat_timeout / kRenewalsPerTimeout});
-  const auto launcher = make_process_launcher(clock, log);
+  const auto launcher = make_process_launcher(clock, log, **guardian);
   const Workshop workshop{config, *launcher, (*folder)->path(), kube::environment_for_children()};
 
   Runner runner({client, heartbeat_client, clock, *random, log, **journal, workshop});

@@ -4,7 +4,6 @@
 #include <optional>
 
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -35,7 +34,7 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 // What the child does between fork and exec: only async-signal-safe calls. A failure is told through
 // `failed`.
 struct ChildSetup {
-  pid_t parent;
+  const Guardian& guardian;
   int input, output, error, failed;
   const char* directory;
   char* const* arguments;
@@ -43,8 +42,7 @@ struct ChildSetup {
 
   [[noreturn]] void run() const {
     ::setpgid(0, 0);
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(kCannotRun);  // it died before the line above
+    guardian.enter(::getpid());
     SignalStop::restore_for_child();
     ::dup2(input, STDIN_FILENO);
     ::dup2(output, STDOUT_FILENO);
@@ -68,9 +66,10 @@ struct Ends {
 
 class RealProcess final : public Process {
  public:
-  RealProcess(pid_t pid, Ends ends, std::string text, const Logger& log,
+  RealProcess(pid_t pid, Ends ends, std::string text, const Logger& log, const Guardian& guardian,
               std::function<void(const CommandEnd&)> on_end)
       : pid_(pid),
+        guardian_(guardian),
         log_(log.with({{"pid", static_cast<long>(pid)}})),
         pid_fd_(std::move(ends.pid_fd)),
         input_(std::move(ends.input)),
@@ -133,7 +132,9 @@ class RealProcess final : public Process {
     siginfo_t info{};
     {
       MutexLock lock(mutex_);
-      ::kill(-pid_, SIGKILL);  // before it is reaped: the group's id is still ours
+      // Before it is reaped: the group's id is still ours.
+      ::kill(-pid_, SIGKILL);
+      guardian_.leave(pid_);
       while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED) != 0 && errno == EINTR) {
       }
       reaped_ = true;
@@ -148,6 +149,7 @@ class RealProcess final : public Process {
   }
 
   const pid_t pid_;
+  const Guardian& guardian_;
   const Logger log_;
   const Fd pid_fd_;
   Fd input_;
@@ -163,7 +165,7 @@ class RealProcess final : public Process {
 
 class RealLauncher final : public ProcessLauncher {
  public:
-  RealLauncher(Clock& clock, Logger log) : clock_(clock), log_(std::move(log)) {}
+  RealLauncher(Clock& clock, const Logger& log, const Guardian& guardian) : clock_(clock), log_(log), guardian_(guardian) {}
 
   Result<std::unique_ptr<Process>> launch(const Command& command,
                                           std::function<void(const CommandEnd&)> on_end) override {
@@ -196,7 +198,7 @@ class RealLauncher final : public ProcessLauncher {
         std::make_unique<RealProcess>(pid,
                                       Ends{std::move(pid_fd), std::move(input->write_end),
                                            std::move(output->read_end), std::move(error->read_end)},
-                                      command.input, log_, std::move(on_end));
+                                      command.input, log_, guardian_, std::move(on_end));
     process->supervise_with(clock_);
     return std::unique_ptr<Process>(std::move(process));
   }
@@ -215,8 +217,9 @@ class RealLauncher final : public ProcessLauncher {
                  "cannot run \"" + command.arguments.front() + "\"" + where + ": " + std::strerror(code)};
   }
 
-  static Error abandon(pid_t pid, const Error& error) {
+  Error abandon(pid_t pid, const Error& error) const {
     ::kill(-pid, SIGKILL);
+    guardian_.leave(pid);
     while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
     }
     return error;
@@ -224,12 +227,13 @@ class RealLauncher final : public ProcessLauncher {
 
   Clock& clock_;
   const Logger log_;
+  const Guardian& guardian_;
 };
 
 }  // namespace
 
-std::unique_ptr<ProcessLauncher> make_process_launcher(Clock& clock, Logger log) {
-  return std::make_unique<RealLauncher>(clock, std::move(log));
+std::unique_ptr<ProcessLauncher> make_process_launcher(Clock& clock, const Logger& log, const Guardian& guardian) {
+  return std::make_unique<RealLauncher>(clock, log, guardian);
 }
 
 }  // namespace convoke::runner

@@ -1,6 +1,6 @@
 // Runs a command as a process group of its own and watches it until it ended.
 //
-// Thread safety: launch() from every thread that lives as long as its commands; a Process' methods from every
+// Thread safety: launch() and a Process' methods from every
 // thread. `on_end` is called once, on the thread that supervises the command. Ownership: the Process joins
 // its supervisor when it is destroyed, so never destroy it in its own `on_end`.
 #pragma once
@@ -15,6 +15,7 @@
 #include "controller/base/clock.h"
 #include "controller/base/logging.h"
 #include "controller/base/result.h"
+#include "programs/runner/guardian.h"
 
 namespace convoke::runner {
 
@@ -28,8 +29,8 @@ struct Command {
 struct CommandEnd {
   int exit_code = 0;        // if it exited
   int signal = 0;           // if a signal ended it; 0 otherwise
-  std::string error_tail;   // the end of standard error, at most 64 KiB
-  std::string output_tail;  // the end of standard output, likewise
+  std::string error_tail = {};   // the end of standard error, at most 64 KiB
+  std::string output_tail = {};  // the end of standard output, likewise
 };
 
 class Process {
@@ -49,9 +50,8 @@ class ProcessLauncher {
                                                   std::function<void(const CommandEnd&)> on_end) = 0;
 };
 
-// Real processes, whose output lines go to the log at level Debug. When a command's first process ends, what
-// is left of its group is killed: nothing outlives its Task. When this program is killed, the kernel kills
-// the first process.
-std::unique_ptr<ProcessLauncher> make_process_launcher(Clock& clock, Logger log);
+// Real processes, whose output lines go to the log at level Debug. When a command's first process ends, what is left
+// of its group is killed, and when this program is killed, so are the groups: nothing outlives its Task.
+std::unique_ptr<ProcessLauncher> make_process_launcher(Clock& clock, const Logger& log, const Guardian& guardian);
 
 }  // namespace convoke::runner

@@ -32,6 +32,11 @@ Json end_of(const CommandEnd* end) {
   return end->signal != 0 ? Json{{"signal", end->signal}} : Json{{"exit", end->exit_code}};
 }
 
+std::string describe(const CommandEnd* end) {
+  if (end == nullptr) return "it could not start";
+  return end->signal != 0 ? "signal " + std::to_string(end->signal) : "exit " + std::to_string(end->exit_code);
+}
+
 }  // namespace
 
 RunnerReconciler::RunnerReconciler(Parts parts) : parts_(std::move(parts)), config_(parts_.workshop.config) {}
@@ -103,9 +108,8 @@ void RunnerReconciler::start(Execution& execution) {
 
 // On the thread that supervises the command, or within start() if there is none.
 void RunnerReconciler::on_end(const api::Task& task, const CommandEnd* end) {
-  const auto how = end_of(end);
-  parts_.journal.write("end", task, how);
-  log_of(task).info("the command has ended", {{"how", dump_json(how)}});
+  parts_.journal.write("end", task, end_of(end));
+  log_of(task).info("the command has ended", {{"how", describe(end)}});
   parts_.executions.moved();
   parts_.enqueue(task.meta.key());
 }

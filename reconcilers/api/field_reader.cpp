@@ -281,7 +281,7 @@ void FieldReader::problem(const std::string& path, const std::string& text) cons
   if (problems_->size() + 1 < kMaxProblems) {
     problems_->push_back(path.empty() ? text : path + ": " + text);
   } else if (problems_->size() < kMaxProblems) {
-    problems_->emplace_back("and more");
+    problems_->push_back(path + ": and more");
   }
 }
 

@@ -3,6 +3,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "controller/kube/errors.h"
 #include "reconcilers/workflow/child_name.h"
 #include "reconcilers/workflow/reasons.h"
 #include "reconcilers/workflow/run_start.h"
@@ -13,11 +14,6 @@ namespace {
 bool is_controlled_by(const api::Task& task, const api::WorkflowRun& run) {
   const auto* owner = task.meta.controller();
   return owner != nullptr && owner->uid == run.meta.uid;
-}
-
-// True for an answer that the same request would get again: it is about this Task, not about the moment.
-bool is_final(const Error& error) {
-  return error.http_status != 0 && (error.code == ErrorCode::Invalid || error.code == ErrorCode::Forbidden);
 }
 
 std::vector<const api::StepStatus*> recorded_rows(const RunSnapshot& snapshot) {
@@ -107,7 +103,7 @@ Result<bool> RunChildren::create_one(const TaskStart& start, RunSnapshot& snapsh
   if (answer.error().code == ErrorCode::AlreadyExists) {
     return meet_existing(start, snapshot);
   }
-  if (is_final(answer.error())) {
+  if (kube::is_about_the_object(answer.error())) {
     snapshot.refused[start.step] = {reason::kTaskRefused, answer.error().message};
     return false;
   }

@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness.dev_cluster import DevCluster  # noqa: E402
 from harness.kubectl import Kubectl  # noqa: E402
+from harness.world import World  # noqa: E402
 
 
 def pytest_configure():
@@ -39,3 +40,14 @@ def admin(cluster):
     kubectl.do("create", "namespace", namespace)
     yield kubectl
     kubectl.do("delete", "namespace", namespace, "--wait=false")
+
+
+@pytest.fixture
+def world(cluster, tmp_path):
+    """Convoke as a platform team would have set it up, in the namespace default, which is empty again afterwards."""
+    world = World(cluster, tmp_path).install()
+    try:
+        yield world
+    finally:
+        world.stop()
+        world.empty()

@@ -1,7 +1,5 @@
 """RBAC and the admission policies on a real API server: each refusal, and that the way that is allowed works."""
 
-import json
-
 import pytest
 
 from harness.dev_cluster import REPO
@@ -379,8 +377,8 @@ def allowed(admin, user, namespace, questions):
             "user": user, "resourceAttributes": {"namespace": namespace, "verb": verb, "group": group, "resource": what,
                                                  "subresource": subresource}}}
 
-    answers = json.loads(admin.do("create", "-o", "json", "-f", "-", document=[review(*q) for q in questions]))["items"]
-    return [question for question, answer in zip(questions, answers) if answer["status"]["allowed"]]
+    answers = admin.do("create", "-o", "jsonpath={.status.allowed}{'\\n'}", "-f", "-", document=[review(*q) for q in questions])
+    return [question for question, answer in zip(questions, answers.split(), strict=True) if answer == "true"]
 
 
 def test_the_operator_may_do_what_it_needs_and_no_more(installed):

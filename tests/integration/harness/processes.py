@@ -6,6 +6,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import threading
 import urllib.request
 
 import yaml
@@ -25,8 +26,10 @@ class Process:
         self.log_path = directory / f"{name}.log"
         self.environment = {**os.environ, **(environment or {})}
         self.child = None
+        self.given_up = False  # the test ended it
 
     def start(self):
+        self.given_up = False
         with open(self.log_path, "ab") as log:
             self.child = subprocess.Popen(self.arguments, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                           env=self.environment, start_new_session=True)
@@ -40,12 +43,14 @@ class Process:
 
     def kill(self):
         """As a crash does: nothing is cleaned up."""
+        self.given_up = True
         if self.alive():
             self.child.kill()
         self.child.wait()
 
     def stop(self, timeout=60):
         """As a shutdown does; returns the exit status."""
+        self.given_up = True
         if self.alive():
             self.child.send_signal(signal.SIGCONT)
             self.child.terminate()
@@ -73,7 +78,8 @@ class Process:
 
 
 class Operator(Process):
-    """convoke-operator on a free port of loopback, with quick leases so that failures show soon."""
+    """convoke-operator on a free port of loopback, with quick leases so that failures show soon. It ends when it loses its
+    leadership; with `restart`, it is then started again, as a kubelet would do."""
 
     def __init__(self, name, directory, kubeconfig, settings=None):
         config = {
@@ -89,6 +95,18 @@ class Operator(Process):
         path.write_text(yaml.safe_dump(config))
         super().__init__(name, directory, [BIN / "convoke-operator", "--config", path])
         self.log_start = 0
+        self.restarts = 0
+
+    def restart_when_it_ends(self):
+        threading.Thread(target=self._restart_for_ever, daemon=True).start()
+        return self
+
+    def _restart_for_ever(self):
+        while not self.given_up:
+            self.child.wait()
+            if not self.given_up:
+                self.restarts += 1
+                self.start()
 
     def start(self):
         self.log_start = self.log_path.stat().st_size if self.log_path.exists() else 0

@@ -111,8 +111,16 @@ class World:
         self.processes.append(runner)
         if start:
             runner.start()
+        if start and any(isinstance(p, Operator) and p.alive() for p in self.processes):
             self.wait_phase("cag", name, "Ready", 30)
         return runner
+
+    def empty(self):
+        """Removes what a test made."""
+        kinds = "workflows.convoke.dev,workflowruns.convoke.dev,tasks.convoke.dev,agents.convoke.dev,leases"
+        self.kubectl("-n", "default", "delete", kinds, "--all", "--wait=false")
+        self.kubectl("-n", "convoke-system", "delete", "leases", "--all")
+        wait_until(lambda: not any(self.list(kind) for kind in kinds.split(",")), 60, lambda: "objects of the last test stay")
 
     def stop(self):
         for process in self.processes:

@@ -72,9 +72,10 @@ class ProcessTest : public ::testing::Test {
   }
 
   SystemClock clock;
+  std::unique_ptr<Guardian> guardian = *Guardian::start();
   std::shared_ptr<KeepingSink> log = std::make_shared<KeepingSink>();
   std::unique_ptr<ProcessLauncher> launcher =
-      make_process_launcher(clock, Logger(log, clock, LogLevel::Debug, LogFormat::Text));
+      make_process_launcher(clock, Logger(log, clock, LogLevel::Debug, LogFormat::Text), *guardian);
   Mutex mutex;
   std::unique_ptr<Condition> ended = clock.make_condition();
   std::optional<CommandEnd> end GUARDED_BY(mutex);
@@ -201,6 +202,17 @@ TEST_F(ProcessTest, AProcessThatIsDestroyedTakesItsCommandAlong) {
   watchdog.wait_ready();
   process.reset();
   EXPECT_TRUE(watchdog.all_gone());
+}
+
+TEST_F(ProcessTest, WhenTheRunnerIsGoneItsGuardianKillsTheWholeGroup) {
+  const Watchdog watchdog;
+  run("trap '' TERM; " + watchdog.ready() + "sleep 1000 & sleep 1000 & wait");
+  watchdog.wait_ready();
+  guardian.reset();  // all that it sees of our end is that its line is cut
+  EXPECT_EQ(wait_for_end().signal, SIGKILL);
+  EXPECT_TRUE(watchdog.all_gone());
+  // A line that is cut is a line of nobody: what follows goes nowhere.
+  guardian = *Guardian::start();
 }
 
 TEST_F(ProcessTest, ASignalAfterTheEndHitsNobody) {

@@ -174,7 +174,7 @@ TEST_P(HostileInput, InThousandsStaysAShortList) {
   object["status"]["conditions"] = conditions;
   const Outcome outcome = GetParam().read(object);
   ASSERT_EQ(outcome.malformed.size(), kMaxProblems);
-  EXPECT_EQ(outcome.malformed.back(), "and more");
+  EXPECT_EQ(outcome.malformed.back(), "status.conditions[19]: and more");
 }
 
 TEST(HostileParameters, OfAMebibyteAreKeptAsTheyAre) {
