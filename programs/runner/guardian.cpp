@@ -62,7 +62,8 @@ Result<std::unique_ptr<Guardian>> Guardian::start() {
   auto line = make_pipe();
   if (!line) return line.error();
   const pid_t pid = ::fork();
-  if (pid < 0) return Error{ErrorCode::Unavailable, std::string("starting a process: ") + std::strerror(errno)};
+  if (pid < 0)
+    return Error{ErrorCode::Unavailable, std::string("starting a process: ") + std::strerror(errno)};
   if (pid == 0) {
     line->write_end.reset();
     Watch().run(line->read_end.get());

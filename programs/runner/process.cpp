@@ -165,7 +165,8 @@ class RealProcess final : public Process {
 
 class RealLauncher final : public ProcessLauncher {
  public:
-  RealLauncher(Clock& clock, const Logger& log, const Guardian& guardian) : clock_(clock), log_(log), guardian_(guardian) {}
+  RealLauncher(Clock& clock, const Logger& log, const Guardian& guardian)
+      : clock_(clock), log_(log), guardian_(guardian) {}
 
   Result<std::unique_ptr<Process>> launch(const Command& command,
                                           std::function<void(const CommandEnd&)> on_end) override {
@@ -232,7 +233,8 @@ class RealLauncher final : public ProcessLauncher {
 
 }  // namespace
 
-std::unique_ptr<ProcessLauncher> make_process_launcher(Clock& clock, const Logger& log, const Guardian& guardian) {
+std::unique_ptr<ProcessLauncher> make_process_launcher(Clock& clock, const Logger& log,
+                                                       const Guardian& guardian) {
   return std::make_unique<RealLauncher>(clock, log, guardian);
 }
 

@@ -27,8 +27,8 @@ struct Command {
 };
 
 struct CommandEnd {
-  int exit_code = 0;        // if it exited
-  int signal = 0;           // if a signal ended it; 0 otherwise
+  int exit_code = 0;             // if it exited
+  int signal = 0;                // if a signal ended it; 0 otherwise
   std::string error_tail = {};   // the end of standard error, at most 64 KiB
   std::string output_tail = {};  // the end of standard output, likewise
 };
@@ -50,8 +50,10 @@ class ProcessLauncher {
                                                   std::function<void(const CommandEnd&)> on_end) = 0;
 };
 
-// Real processes, whose output lines go to the log at level Debug. When a command's first process ends, what is left
-// of its group is killed, and when this program is killed, so are the groups: nothing outlives its Task.
-std::unique_ptr<ProcessLauncher> make_process_launcher(Clock& clock, const Logger& log, const Guardian& guardian);
+// Real processes, whose output lines go to the log at level Debug. When a command's first process ends, what
+// is left of its group is killed, and when this program is killed, so are the groups: nothing outlives its
+// Task.
+std::unique_ptr<ProcessLauncher> make_process_launcher(Clock& clock, const Logger& log,
+                                                       const Guardian& guardian);
 
 }  // namespace convoke::runner

@@ -34,7 +34,8 @@ Json end_of(const CommandEnd* end) {
 
 std::string describe(const CommandEnd* end) {
   if (end == nullptr) return "it could not start";
-  return end->signal != 0 ? "signal " + std::to_string(end->signal) : "exit " + std::to_string(end->exit_code);
+  return end->signal != 0 ? "signal " + std::to_string(end->signal)
+                          : "exit " + std::to_string(end->exit_code);
 }
 
 }  // namespace

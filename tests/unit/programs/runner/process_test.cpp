@@ -204,17 +204,6 @@ TEST_F(ProcessTest, AProcessThatIsDestroyedTakesItsCommandAlong) {
   EXPECT_TRUE(watchdog.all_gone());
 }
 
-TEST_F(ProcessTest, WhenTheRunnerIsGoneItsGuardianKillsTheWholeGroup) {
-  const Watchdog watchdog;
-  run("trap '' TERM; " + watchdog.ready() + "sleep 1000 & sleep 1000 & wait");
-  watchdog.wait_ready();
-  guardian.reset();  // all that it sees of our end is that its line is cut
-  EXPECT_EQ(wait_for_end().signal, SIGKILL);
-  EXPECT_TRUE(watchdog.all_gone());
-  // A line that is cut is a line of nobody: what follows goes nowhere.
-  guardian = *Guardian::start();
-}
-
 TEST_F(ProcessTest, ASignalAfterTheEndHitsNobody) {
   run("exit 0");
   wait_for_end();
