@@ -84,21 +84,20 @@ void Execution::said(const Progress& progress) {
   said_ = progress;
 }
 
-Execution::KillStep Execution::kill(MonotonicTime now, Duration kill_after, std::optional<Outcome> instead) {
-  KillStep step{SIGTERM, kill_after};
-  {
-    MutexLock lock(mutex_);
-    if (!killed_at_) {
-      killed_at_ = now;
-      outcome_instead_ = std::move(instead);
-    } else if (now - *killed_at_ >= kill_after) {
-      step = {SIGKILL, kKillAgain};
-    } else {
-      return {0, *killed_at_ + kill_after - now};
-    }
+Execution::KillStep Execution::next_kill_step(MonotonicTime now, Duration kill_after,
+                                              std::optional<Outcome> instead) {
+  MutexLock lock(mutex_);
+  if (!killed_at_) {
+    killed_at_ = now;
+    outcome_instead_ = std::move(instead);
+    return {SIGTERM, kill_after};
   }
-  if (process_) process_->signal_group(step.signal);
-  return step;
+  if (now - *killed_at_ >= kill_after) return {SIGKILL, kKillAgain};
+  return {0, *killed_at_ + kill_after - now};
+}
+
+void Execution::send(int signal) {
+  if (process_) process_->signal_group(signal);
 }
 
 void Execution::on_command_end(const RunnerConfig& config, const CommandEnd& end) {

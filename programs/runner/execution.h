@@ -1,8 +1,8 @@
 // One assignment in the hands of this process: its command, its progress and its outcome.
 //
-// Thread safety: start, fail, refuse, news, said and kill are called by the one reconcile of its Task; the
-// rest from every thread. Ownership: belongs to the Executions; joins the command's supervisor when it is
-// destroyed, so it is never destroyed in `on_end`.
+// Thread safety: start, fail, refuse, news, said, next_kill_step and send are called by the one reconcile of
+// its Task; the rest from every thread. Ownership: belongs to the Executions; joins the command's supervisor
+// when it is destroyed, so it is never destroyed in `on_end`.
 #pragma once
 
 #include <memory>
@@ -51,12 +51,13 @@ class Execution {
   void said(const Progress& progress);
 
   struct KillStep {
-    int signal = 0;        // what was sent now; 0: nothing yet
-    Duration again_after;  // call again then
+    int signal = 0;        // to be sent now; 0: none
+    Duration again_after;  // ask again then
   };
-  // TERM at first, KILL from `kill_after` later on. The command's outcome becomes `instead`, or nothing that
-  // anybody wants to know; the first call decides.
-  KillStep kill(MonotonicTime now, Duration kill_after, std::optional<Outcome> instead);
+  // How to end the command: TERM at first, KILL from `kill_after` later on. Its outcome becomes `instead`, or
+  // nothing that anybody wants to know; the first call decides.
+  KillStep next_kill_step(MonotonicTime now, Duration kill_after, std::optional<Outcome> instead);
+  void send(int signal);
 
  private:
   void on_command_end(const RunnerConfig& config, const CommandEnd& end);

@@ -179,7 +179,7 @@ class RealLauncher final : public ProcessLauncher {
     }
     const auto arguments = pointers(command.arguments);
     const auto environment = pointers(command.environment);
-    const ChildSetup setup{::getpid(),
+    const ChildSetup setup{guardian_,
                            input->read_end.get(),
                            output->write_end.get(),
                            error->write_end.get(),

@@ -174,11 +174,13 @@ runtime::ReconcileResult RunnerReconciler::fail_orphan(const api::Task& task) {
 }
 
 runtime::ReconcileResult RunnerReconciler::kill(Execution& execution, std::optional<Outcome> instead) {
-  const auto step = execution.kill(parts_.clock.monotonic_now(), config_.kill_after, std::move(instead));
+  const auto step =
+      execution.next_kill_step(parts_.clock.monotonic_now(), config_.kill_after, std::move(instead));
   if (step.signal != 0) {
-    const char* name = step.signal == SIGKILL ? "SIGKILL" : "SIGTERM";
     parts_.journal.write("killed", execution.task(), {{"signal", step.signal}});
-    log_of(execution.task()).info("ending the command", {{"signal", name}});
+    log_of(execution.task())
+        .info("ending the command", {{"signal", step.signal == SIGKILL ? "SIGKILL" : "SIGTERM"}});
+    execution.send(step.signal);
   }
   return RequeueAfter{step.again_after};
 }

@@ -107,6 +107,11 @@ Result<bool> RunChildren::create_one(const TaskStart& start, RunSnapshot& snapsh
     snapshot.refused[start.step] = {reason::kTaskRefused, answer.error().message};
     return false;
   }
+  if (answer.error().code ==
+      ErrorCode::Forbidden) {  // a quota or a role: it is tried again, and people should know
+    events_.record(api::reference(*snapshot.run), runtime::EventType::Warning, reason::kTaskRefused, "Create",
+                   answer.error().message);
+  }
   return answer.error().with_context("creating Task " + start.name);
 }
 

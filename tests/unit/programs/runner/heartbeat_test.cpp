@@ -143,7 +143,7 @@ TEST_F(HeartbeatTest, AHolderThatCannotRenewIsLostButNotDeposed) {
   clock.advance(10s);
   EXPECT_FALSE(one.heartbeat.is_lost());
   EXPECT_EQ(one.deposed_by, "");
-  EXPECT_EQ(lease()["spec"]["leaseTransitions"], 1);
+  EXPECT_EQ(lease()["spec"]["leaseTransitions"], 0);
 }
 
 TEST_F(HeartbeatTest, ALostAnswerIsNotTakenForAnotherHolder) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "controller/base/mutex.h"
+#include "controller/base/signals.h"
 #include "programs/runner/fd.h"
 #include "programs/runner/tail_buffer.h"
 
@@ -72,6 +73,7 @@ class ProcessTest : public ::testing::Test {
   }
 
   SystemClock clock;
+  const SignalStop signals{clock, [](int) {}};  // as in main()
   std::unique_ptr<Guardian> guardian = *Guardian::start();
   std::shared_ptr<KeepingSink> log = std::make_shared<KeepingSink>();
   std::unique_ptr<ProcessLauncher> launcher =

@@ -125,14 +125,26 @@ TEST(RunReconciler, RefusesARevisionOfAnotherWorkflow) {
 TEST(RunReconciler, ATaskThatTheApiServerRefusesFailsItsStep) {
   World world;
   world.start_operator();
-  world.server.fail_next({"POST", "/tasks"},
-                         Fault::answer(fakes::forbidden(api::kTask, "run-a", "over quota")));
+  world.server.fail_next(
+      {"POST", "/tasks"},
+      Fault::answer(fakes::forbidden(api::kTask, "run-a", "policy \"size\" denied request: too big")));
   world.create_run("run", inline_run(spec({step("a"), step("b", {"a"})})));
   world.finish("run");
   EXPECT_EQ(world.phase("run"), "Failed");
   EXPECT_EQ(world.step_phases("run"), "a:Failed b:Skipped");
-  EXPECT_THAT(message(world, "run"), HasSubstr("over quota"));
+  EXPECT_THAT(message(world, "run"), HasSubstr("denied request: too big"));
   EXPECT_EQ(world.events.count("StepFailed"), 1);
+}
+
+TEST(RunReconciler, ATaskThatIsForbiddenForNowIsSaidAndTriedAgain) {
+  World world;
+  world.start_operator();
+  world.server.fail_next({"POST", "/tasks"},
+                         Fault::answer(fakes::forbidden(api::kTask, "run-a", "over quota")), 3);
+  world.create_run("run", inline_run(spec({step("a")})));
+  world.finish("run");
+  EXPECT_EQ(world.phase("run"), "Succeeded");
+  EXPECT_EQ(world.events.count("TaskRefused"), 3);
 }
 
 TEST(RunReconciler, PassingErrorsAreRetried) {
