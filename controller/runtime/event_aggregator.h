@@ -52,6 +52,7 @@ struct Instant {
   WallTime wall;
 };
 
+// NOLINTNEXTLINE(bugprone-exception-escape): moving a Json checks an invariant and throws nothing.
 struct OutgoingEvent {
   std::string id;  // for failed()
   kube::ObjectKey key;

@@ -31,7 +31,7 @@ constexpr std::chrono::milliseconds kAcceptRest{100};
 constexpr char kPlainText[] = "text/plain; charset=utf-8";
 // How much of a refused request is read away, so that the client sees the answer before the connection
 // breaks.
-constexpr std::size_t kMaxDrainBytes = 64 * 1024;
+constexpr std::size_t kMaxDrainBytes = 65'536;
 
 // What sessions need of the server that they belong to.
 class SessionOwner {

@@ -69,7 +69,7 @@ std::string Setting::flag() const {
 Setting text_setting(std::string path, std::string help, std::string& value, TextCheck check) {
   auto set = [&value, check = std::move(check)](const std::string& text) -> Status {
     if (check) {
-      if (const Status status = check(text); !status) return status;
+      if (Status status = check(text); !status) return status;
     }
     value = text;
     return {};

@@ -15,8 +15,8 @@ using namespace std::chrono_literals;
 
 constexpr int kMaxCapacity = 1000;
 
-void read_agent(YAML::Node node, RunnerConfig& config, YamlProblems& problems) {
-  YamlSection agent(std::move(node), "agent", problems);
+void read_agent(const YAML::Node& node, RunnerConfig& config, YamlProblems& problems) {
+  YamlSection agent(node, "agent", problems);
   agent.read("name", config.name);
   agent.read("namespace", config.namespace_);
   agent.read("type", config.type);

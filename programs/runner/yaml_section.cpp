@@ -12,15 +12,15 @@ void YamlProblems::add(const YAML::Node& at, const std::string& path, const std:
   first_ += ": " + path + ": " + message;
 }
 
-YamlSection::YamlSection(YAML::Node node, std::string path, YamlProblems& problems)
-    : node_(std::move(node)), path_(std::move(path)), problems_(problems) {
+YamlSection::YamlSection(const YAML::Node& node, std::string path, YamlProblems& problems)
+    : node_(node), path_(std::move(path)), problems_(problems) {
   if (!node_.IsNull() && !node_.IsMap()) {
     problems_.add(node_, path_.empty() ? "the file" : path_, "expected a mapping of keys to values");
     node_ = YAML::Node();
   }
 }
 
-YamlSection::~YamlSection() {
+YamlSection::~YamlSection() {  // NOLINT(bugprone-exception-escape)
   if (!node_.IsMap()) return;
   for (const auto& entry : node_) {
     const auto key = entry.first.IsScalar() ? entry.first.Scalar() : "?";

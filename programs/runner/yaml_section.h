@@ -30,9 +30,10 @@ class YamlProblems {
 
 class YamlSection {
  public:
-  YamlSection(YAML::Node node, std::string path, YamlProblems& problems);
+  YamlSection(const YAML::Node& node, std::string path, YamlProblems& problems);
   // Every key that was not asked for is a problem.
-  ~YamlSection();
+  // Throws only where memory has run out, which ends the program anyway.
+  ~YamlSection();  // NOLINT(bugprone-exception-escape)
   YamlSection(const YamlSection&) = delete;
   YamlSection& operator=(const YamlSection&) = delete;
 

@@ -6,12 +6,14 @@ AgentPool::AgentPool(Requirement requirement) : requirement_(std::move(requireme
 
 void AgentPool::place(const AgentSlot& slot) {
   take_out(slot);
-  insert(slot, slot.facts.match(requirement_));
+  if (const auto match = slot.facts.match(requirement_)) {
+    insert(slot, *match);
+  }
 }
 
 bool AgentPool::load_changed(const AgentSlot& slot) {
   const auto found = places_.find(&slot);
-  if (found == places_.end() || !found->second.match) {
+  if (found == places_.end()) {
     return false;
   }
   const Place before = found->second;
@@ -29,21 +31,20 @@ void AgentPool::take_out(const AgentSlot& slot) {
 }
 
 bool AgentPool::is_eligible(const AgentSlot& slot) const {
-  const auto found = places_.find(&slot);
-  return found != places_.end() && found->second.match.has_value();
+  return places_.contains(&slot);
 }
 
 int AgentPool::score(const AgentSlot& slot) const {
   return places_.at(&slot).score;
 }
 
-void AgentPool::insert(const AgentSlot& slot, std::optional<int> match) {
+void AgentPool::insert(const AgentSlot& slot, int match) {
   Place& place = places_[&slot];
-  place = {match, match && slot.has_room(), match.value_or(0) - slot.load()};
+  place = {match, slot.has_room(), match - slot.load()};
   if (place.free) {
     free_.insert({place.score, &slot});
   } else {
-    (place.match ? full_ : unfit_).insert(&slot);
+    full_.insert(&slot);
   }
 }
 
@@ -51,7 +52,7 @@ void AgentPool::erase(const AgentSlot& slot, const Place& place) {
   if (place.free) {
     free_.erase({place.score, &slot});
   } else {
-    (place.match ? full_ : unfit_).erase(&slot);
+    full_.erase(&slot);
   }
 }
 

@@ -1,13 +1,12 @@
-// The agents of one namespace, in order, for Tasks with one Requirement.
+// The agents of one namespace that can take Tasks with one Requirement, in order.
 //
-// Every agent stands in exactly one of three sets: free (eligible and has room; by score, best first, then by
-// name), full (eligible, no room) and unfit. A change of one agent moves one entry: O(log agents). Many
-// demand classes (pins, exclusions) share one pool.
+// An eligible agent is either free (by score, best first, then by name) or full. A change of one agent moves
+// one entry: O(log agents). Agents that are not eligible cost nothing here. Many demand classes (pins,
+// exclusions) share one pool.
 //
 // Used under the scheduler's lock. Slots are referred to, not owned: they outlive their place in the pool.
 #pragma once
 
-#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -42,7 +41,6 @@ class AgentPool {
   const Requirement& requirement() const { return requirement_; }
   const Free& free() const { return free_; }
   const Named& full() const { return full_; }
-  const Named& unfit() const { return unfit_; }
   std::size_t eligible() const { return free_.size() + full_.size(); }
   bool is_eligible(const AgentSlot& slot) const;
   // Only for an agent that is free.
@@ -50,17 +48,16 @@ class AgentPool {
 
  private:
   struct Place {
-    std::optional<int> match;  // none: unfit
+    int match = 0;
     bool free = false;
     int score = 0;  // the one that it is ranked with, while free
   };
-  void insert(const AgentSlot& slot, std::optional<int> match);
+  void insert(const AgentSlot& slot, int match);
   void erase(const AgentSlot& slot, const Place& place);
 
   Requirement requirement_;
   Free free_;
   Named full_;
-  Named unfit_;
   std::unordered_map<const AgentSlot*, Place> places_;
 };
 

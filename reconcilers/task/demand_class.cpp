@@ -107,32 +107,50 @@ std::string DemandClass::objection(const AgentSlot& slot) const {
 
 std::vector<api::RejectedAgent> DemandClass::rejected() const {
   std::vector<api::RejectedAgent> list;
-  const auto add = [&](const std::string& name, std::string reason) {
-    if (!reason.empty() && list.size() < kMaxRejected) {
-      list.push_back({name, std::move(reason)});
-    }
-  };
-  const auto add_all = [&](const AgentPool::Named& slots) {
-    for (auto slot = slots.begin(); slot != slots.end() && list.size() < kMaxRejected; ++slot) {
-      if ((*slot)->name != offer.pinned) {
-        add((*slot)->name, objection(**slot));
-      }
-    }
-  };
   if (!offer.pinned.empty()) {
     const auto pinned = pool.home.agents.find(offer.pinned);
-    const bool exists = pinned != pool.home.agents.end() && pinned->second.known;
-    add(offer.pinned, exists ? objection(pinned->second) : "does not exist");
+    if (pinned == pool.home.agents.end() || !pinned->second.known) {
+      list.push_back({offer.pinned, "does not exist"});
+    } else {
+      add_rejected(pinned->second, list);
+    }
+    add_rejected_by_name(list);
+    return list;
   }
-  add_all(pool.agents.full());
+  for (auto full = pool.agents.full().begin(); full != pool.agents.full().end() && list.size() < kMaxRejected;
+       ++full) {
+    add_rejected(**full, list);
+  }
   for (const std::string& name : offer.excluded) {
     const auto slot = pool.home.agents.find(name);
     if (slot != pool.home.agents.end() && pool.agents.is_eligible(slot->second) && slot->second.has_room()) {
-      add(name, objection(slot->second));
+      add_rejected(slot->second, list);
     }
   }
-  add_all(pool.agents.unfit());
+  add_rejected_by_name(list);
   return list;
+}
+
+// The rest: where nobody is free, the full and the excluded are few, so enough others are found soon.
+void DemandClass::add_rejected_by_name(std::vector<api::RejectedAgent>& list) const {
+  constexpr int kMaxLookedAt = 64;
+  int looked_at = 0;
+  const auto& agents = pool.home.agents;
+  for (auto slot = agents.begin();
+       slot != agents.end() && list.size() < kMaxRejected && looked_at < kMaxLookedAt; ++slot, ++looked_at) {
+    const bool listed =
+        offer.pinned.empty() ? pool.agents.is_eligible(slot->second) : slot->first == offer.pinned;
+    if (slot->second.known && !listed) {
+      add_rejected(slot->second, list);
+    }
+  }
+}
+
+void DemandClass::add_rejected(const AgentSlot& slot, std::vector<api::RejectedAgent>& list) const {
+  std::string reason = objection(slot);
+  if (!reason.empty() && list.size() < kMaxRejected) {
+    list.push_back({slot.name, std::move(reason)});
+  }
 }
 
 }  // namespace convoke::task

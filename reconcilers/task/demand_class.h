@@ -53,6 +53,8 @@ struct DemandClass {
  private:
   // Why this agent does not get a Task of this class; empty if it could.
   std::string objection(const AgentSlot& slot) const;
+  void add_rejected(const AgentSlot& slot, std::vector<api::RejectedAgent>& list) const;
+  void add_rejected_by_name(std::vector<api::RejectedAgent>& list) const;
   bool is_excluded(const AgentSlot& slot) const;
   const AgentSlot* pinned_agent() const;
   // Eligible agents that did not reject the Task.

@@ -6,14 +6,13 @@
 // A global ordered set of the classes that could be served now, by their most urgent Task, says what is next;
 // the pool says who gets it. Neither the queue nor the agents are scanned:
 //
-//   a Task comes, changes or goes    O(log Tasks); the first Task with a new requirement also builds its
-//   pool, once:
-//                                    O(agents of the namespace). Pools that nobody waits in are kept for a
-//                                    while.
-//   a decision                       O(log classes + log Tasks) and, as the agent's load changed, O(log
-//   agents) for each
-//                                    pool of the namespace (about one for each kind of requirement in use)
-//   an agent changes                 O(log agents) for each pool, and its classes are looked at again
+//   - a Task comes, changes or goes: O(log Tasks). The first Task with a new requirement also builds its
+//   pool:
+//     O(agents of the namespace). Pools that nobody waits in are kept for a while.
+//   - a decision: O(log classes + log Tasks), and O(log agents) for each pool of the namespace that the agent
+//     is in, because its load changed. There are as many pools as different requirements in use.
+//   - an agent changes: O(log agents) for each pool, and the classes of the pools are looked at again.
+//   - why somebody was not chosen: at most kMaxRejected reasons, made when asked for.
 //
 // Thread safety: none; Scheduler holds the lock. Errors: none; what is unknown is ignored.
 #pragma once

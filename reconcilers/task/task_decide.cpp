@@ -70,6 +70,15 @@ class Decision {
     return task_.spec.deadline - since(task_.meta.creation_timestamp, seen_.now);
   }
   Duration until_timeout() const { return task_.spec.timeout - since(next_.assigned_at, seen_.now); }
+  // None: it stays.
+  std::optional<Duration> until_removal() const {
+    if (is_controlled_by_run(task_) && !task_.spec.ttl_after_finished) {
+      return {};
+    }
+    const bool succeeded = next_.phase == TaskPhase::Succeeded;
+    const Duration usual = succeeded ? timing_.ttl_after_success : timing_.ttl_after_failure;
+    return task_.spec.ttl_after_finished.value_or(usual) - since(next_.completed_at, seen_.now);
+  }
   std::string now_text() const { return format_micro_time(seen_.now); }
 
   // Empty while the assignment stands.
@@ -94,16 +103,8 @@ class Decision {
   // --- Phases ---
 
   void decide_finished() {
-    const bool by_run = is_controlled_by_run(task_);
-    const bool succeeded = next_.phase == TaskPhase::Succeeded;
-    const Duration usual = succeeded ? timing_.ttl_after_success : timing_.ttl_after_failure;
-    if (by_run && !task_.spec.ttl_after_finished) {
-      return;
-    }
-    const Duration left =
-        task_.spec.ttl_after_finished.value_or(usual) - since(next_.completed_at, seen_.now);
-    out_.remove = left <= Duration::zero();
-    look_again(left);
+    const auto left = until_removal();
+    out_.remove = left && *left <= Duration::zero();
   }
 
   void decide_idle() {
@@ -113,13 +114,10 @@ class Decision {
       reject_spec(api::describe_problems(problems));
     } else if (until_deadline() <= Duration::zero()) {
       exceed_deadline();
+    } else if (task_.spec.suspend) {
+      suspend();
     } else {
-      look_again(until_deadline());
-      if (task_.spec.suspend) {
-        suspend();
-      } else {
-        decide_waiting();
-      }
+      decide_waiting();
     }
   }
 
@@ -195,7 +193,6 @@ class Decision {
           "assigned to " + reservation.agent_name + " (" + kCapabilityMatch + ", score " + score + ", " +
               std::to_string(reservation.candidates) +
               (reservation.candidates == 1 ? " candidate)" : " candidates)"));
-    look_again(task_.spec.timeout);
   }
 
   void wait(const Explanation& explanation) {
@@ -236,8 +233,6 @@ class Decision {
   // --- Live ---
 
   void go_on() {
-    look_again(until_timeout());
-    look_again(until_deadline());
     if (next_.phase == TaskPhase::Running || !reported(ReportState::Running)) {
       return;
     }
@@ -395,12 +390,29 @@ class Decision {
     look_again(for_this_long);
   }
 
+  // What time alone will change about the state that is reached now.
+  void plan_next_look() {
+    if (api::is_terminal(next_.phase)) {
+      if (const auto left = until_removal()) {
+        look_again(*left);
+      }
+      return;
+    }
+    if (next_.reason != reason::kInvalidSpec) {
+      look_again(until_deadline());
+    }
+    if (next_.phase == TaskPhase::Assigned || next_.phase == TaskPhase::Running) {
+      look_again(until_timeout());
+    }
+  }
+
   TaskDecision conclude() {
     if (out_.defect) {
       TaskDecision nothing;
       nothing.defect = std::move(out_.defect);
       return nothing;
     }
+    plan_next_look();
     if (next_.present && !put_off_ && next_.observed_generation != task_.meta.generation) {
       observe_generation(next_, task_.meta.generation);
     }

@@ -27,8 +27,8 @@ class ApiGarbage : public ApiTest {
 
 TEST_F(ApiGarbage, DependentsGoWithTheirOwnerAndTheirDependentsToo) {
   const Json owner = make_owner("w");
-  const auto child = api_.create(kTestTask, "ns", owned_task("child", {owner_reference(owner)}));
-  create(owned_task("grandchild", {owner_reference(child.body)}));
+  const auto child = api_.create(kTestTask, "ns", owned_task("child", Json::array({owner_reference(owner)})));
+  create(owned_task("grandchild", Json::array({owner_reference(child.body)})));
   create(task("stranger"));
   api_.remove(kTestWorkflow, {"ns", "w"});
   const auto left = server_.objects(kTestTask);
@@ -39,7 +39,7 @@ TEST_F(ApiGarbage, DependentsGoWithTheirOwnerAndTheirDependentsToo) {
 TEST_F(ApiGarbage, ADependentStaysAsLongAsOneOwnerDoes) {
   const Json first = make_owner("first");
   const Json second = make_owner("second");
-  create(owned_task("child", {owner_reference(first), owner_reference(second)}));
+  create(owned_task("child", Json::array({owner_reference(first), owner_reference(second)})));
   server_.remove(kTestWorkflow, {"ns", "first"});
   EXPECT_FALSE(stored("child").is_null());
   server_.remove(kTestWorkflow, {"ns", "second"});
@@ -49,16 +49,16 @@ TEST_F(ApiGarbage, ADependentStaysAsLongAsOneOwnerDoes) {
 TEST_F(ApiGarbage, AChildOfAnOwnerThatIsGoneIsCollectedUnlessItsKindIsUnknown) {
   Json owner = make_owner("w");
   server_.remove(kTestWorkflow, {"ns", "w"});
-  create(owned_task("late", {owner_reference(owner)}));
+  create(owned_task("late", Json::array({owner_reference(owner)})));
   EXPECT_TRUE(stored("late").is_null());
   owner["kind"] = "Mystery";
-  create(owned_task("kept", {owner_reference(owner)}));
+  create(owned_task("kept", Json::array({owner_reference(owner)})));
   EXPECT_FALSE(stored("kept").is_null());
 }
 
 TEST_F(ApiGarbage, AForegroundDeletionWaitsForBlockingDependents) {
   const Json owner = make_owner("w");
-  Json child = owned_task("child", {owner_reference(owner, true)});
+  Json child = owned_task("child", Json::array({owner_reference(owner, true)}));
   child["metadata"]["finalizers"] = {"convoke.dev/a"};
   create(child);
   api_.remove(kTestWorkflow, {"ns", "w"}, {{"propagationPolicy", "Foreground"}});
@@ -71,7 +71,7 @@ TEST_F(ApiGarbage, AForegroundDeletionWaitsForBlockingDependents) {
 
 TEST_F(ApiGarbage, AnOrphaningDeletionKeepsTheDependents) {
   const Json owner = make_owner("w");
-  create(owned_task("child", {owner_reference(owner)}));
+  create(owned_task("child", Json::array({owner_reference(owner)})));
   api_.remove(kTestWorkflow, {"ns", "w"}, {{"propagationPolicy", "Orphan"}});
   EXPECT_FALSE(server_.object(kTestWorkflow, {"ns", "w"}));
   EXPECT_FALSE(stored("child")["metadata"].contains("ownerReferences"));
@@ -80,7 +80,7 @@ TEST_F(ApiGarbage, AnOrphaningDeletionKeepsTheDependents) {
 TEST_F(ApiGarbage, ItIsPutOffWhenSwitchedOff) {
   server_.set_garbage_collection(false);
   const Json owner = make_owner("w");
-  create(owned_task("child", {owner_reference(owner)}));
+  create(owned_task("child", Json::array({owner_reference(owner)})));
   api_.remove(kTestWorkflow, {"ns", "w"});
   EXPECT_FALSE(stored("child").is_null());
   server_.collect_garbage();

@@ -9,6 +9,7 @@
 #include "tests/fakes/fake_api_server.h"
 #include "tests/fakes/fake_api_types.h"
 #include "tests/fakes/fake_clock.h"
+#include "tests/unit/programs/runner/runner_fixtures.h"
 
 namespace convoke::runner {
 namespace {
@@ -83,7 +84,7 @@ class HeartbeatTest : public ::testing::Test {
                                 {"renewTime", "2026-01-01T00:00:00.000000Z"}}}});
   }
 
-  fakes::FakeClock clock;
+  fakes::FakeClock clock{clock_options()};
   fakes::FakeApiServer server{clock};
 };
 

@@ -7,11 +7,20 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include "programs/runner/config.h"
 #include "programs/runner/process.h"
 #include "reconcilers/api/task.h"
+#include "tests/fakes/fake_clock.h"
 
 namespace convoke::runner {
+
+// Threads take turns first come, first served; with --gtest_shuffle by chance, under the seed that it prints.
+inline fakes::FakeClockOptions clock_options() {
+  const int seed = ::testing::UnitTest::GetInstance()->random_seed();
+  return seed == 0 ? fakes::FakeClockOptions{} : fakes::FakeClockOptions{.seed = seed};
+}
 
 inline Json task_json(const std::string& name, const std::string& assignment_id,
                       const std::string& type = "build", const Json& parameters = Json::object()) {

@@ -134,7 +134,7 @@ class RunnerTest : public ::testing::Test {
     return clock.advance_until([this] { return life->ended; }, limit);
   }
 
-  fakes::FakeClock clock;
+  fakes::FakeClock clock{clock_options()};
   fakes::FakeApiServer server{clock};
   RunnerConfig config = test_config();
   std::uint64_t lives = 0;

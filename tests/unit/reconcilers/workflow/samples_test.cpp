@@ -62,7 +62,8 @@ TEST(Samples, EveryTaskTypeOfThePipelineHasAnAgentAndAScript) {
   for (const char* agent : {"builder", "tester", "publisher"}) {
     known.update(load_sample("agents/" + std::string(agent) + ".yaml")["tasks"]);
   }
-  for (const auto& step : load_sample("release-pipeline.yaml")["spec"]["steps"]) {
+  const Json pipeline = load_sample("release-pipeline.yaml");
+  for (const auto& step : pipeline["spec"]["steps"]) {
     const std::string type = step["task"]["type"];
     ASSERT_TRUE(known.contains(type)) << type;
     const std::string command = known[type]["command"][2];
