@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace convoke::runner {
 namespace {
@@ -27,7 +28,8 @@ Result<RunnerInvocation> load(std::vector<const char*> arguments) {
 // A configuration file for one test.
 class ConfigFile {
  public:
-  explicit ConfigFile(const std::string& text) : path_(::testing::TempDir() + "/runner_config_test.yaml") {
+  explicit ConfigFile(const std::string& text)
+      : path_(::testing::TempDir() + "/runner_config_test-" + std::to_string(::getpid()) + ".yaml") {
     std::ofstream(path_) << text;
   }
   ~ConfigFile() { std::remove(path_.c_str()); }

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "tests/fakes/fake_clock.h"
 #include "tests/unit/programs/runner/runner_fixtures.h"
@@ -26,7 +27,7 @@ TEST(Journal, WithoutAPathNothingIsKept) {
 
 TEST(Journal, LinesAreAppended) {
   fakes::FakeClock clock;
-  const auto path = ::testing::TempDir() + "/runner_journal_test";
+  const auto path = ::testing::TempDir() + "/runner_journal_test-" + std::to_string(::getpid());
   std::remove(path.c_str());
   const auto task = api::Task::from_json(task_json("a", "id-1"));
   (*Journal::open(path, "builder-1", clock, Logger()))->write("start", task);

@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "controller/kube/client_metrics.h"
 #include "reconcilers/api/agent.h"
@@ -83,7 +84,7 @@ class RunnerTest : public ::testing::Test {
  protected:
   RunnerTest() {
     fakes::register_convoke_types(server);
-    config.journal = ::testing::TempDir() + "/runner_test_journal";
+    config.journal = ::testing::TempDir() + "/runner_test_journal-" + std::to_string(::getpid());
     std::remove(config.journal.c_str());
   }
   ~RunnerTest() override {
