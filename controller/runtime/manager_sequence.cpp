@@ -85,7 +85,7 @@ Status ManagerSequence::start_events() {
 
 Status ManagerSequence::start_endpoints() {
   for (Endpoint* endpoint : parts_.endpoints) {
-    if (const Status status = endpoint->start(); !status) return status;
+    if (Status status = endpoint->start(); !status) return status;
     ++endpoints_started_;
   }
   return {};

@@ -27,7 +27,7 @@ TEST(ParseJson, RefusesWhatIsNotOneDocument) {
 TEST(ParseJson, RefusesHostileNestingWithoutOverflowingTheStack) {
   for (const char* opening : {"[", "{\"a\":"}) {
     std::string text;
-    for (int i = 0; i < 1'000'000; ++i) text += opening;
+    for (int i = 0; i < 100'000; ++i) text += opening;
     const auto parsed = parse_json(text);
     ASSERT_FALSE(parsed);
     EXPECT_THAT(parsed.error().message, HasSubstr("deeper than 200"));
