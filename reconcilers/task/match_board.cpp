@@ -27,12 +27,10 @@ void MatchBoard::upsert_task(const api::Task& task, const Demand& demand, Monoto
   const kube::ObjectKey key = task.meta.key();
   const std::uint64_t version = kube::resource_version_number(task.meta.resource_version);
   const auto known = tasks_.find(key);
-  if (known != tasks_.end() && known->second.urgency.uid != task.meta.uid) {
-    forget(known->second);
-  } else if (known != tasks_.end() && is_older(version, known->second.resource_version)) {
-    return;
-  } else if (known != tasks_.end() && demand.kind == Demand::Kind::None) {
-    forget(known->second);
+  if (known != tasks_.end()) {
+    const bool is_another = known->second.urgency.uid != task.meta.uid;
+    if (!is_another && is_older(version, known->second.resource_version)) return;
+    if (is_another || demand.kind == Demand::Kind::None) forget(known->second);
   }
   if (demand.kind != Demand::Kind::None) {
     TaskEntry& entry = entry_of(task);

@@ -36,7 +36,7 @@ class Bench:
         return json.loads(done.stdout)
 
     def operator(self, name="operator"):
-        settings = {"log": {"level": "Warn"}, "leaderElection": {"enabled": False}}
+        settings = {"log": {"level": "Info"}, "leaderElection": {"enabled": False}}
         os.environ["CONVOKE_BIN"] = self.args.bin
         return Operator(name, self.directory, os.environ["KUBECONFIG"], settings)
 

@@ -67,7 +67,7 @@ void make_workflow(World& world) {
                          {"spec",
                           {{"steps", Json::array({step})},
                            {"triggers", Json::array()},
-                           {"historyLimits", {{"succeeded", 100000}, {"failed", 100000}}}}}};
+                           {"historyLimits", {{"succeeded", 10000}, {"failed", 10000}}}}}};
   const auto created = world.client->create(api::kWorkflow, workflow);
   if (!created && created.error().code != ErrorCode::AlreadyExists) fail(created.error().describe());
 }
