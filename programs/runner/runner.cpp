@@ -150,7 +150,7 @@ void Runner::end(End how) {
     end_ = std::max(end_, how);
     ended_->notify_all();
   }
-  if (how == End::Deposed) enter(Mode::Deposed);
+  enter(how == End::Deposed ? Mode::Deposed : Mode::Draining);
 }
 
 bool Runner::deposed() {
@@ -159,7 +159,6 @@ bool Runner::deposed() {
 }
 
 void Runner::drain() {
-  enter(Mode::Draining);
   if (const int active = executions_.active(); active > 0)
     log_.info("waiting for running commands", {{"commands", active}, {"atMost", config_.drain}});
   if (executions_.wait_idle(config_.drain)) return;

@@ -99,7 +99,7 @@ class Bench:
                 self.load("tasks", "--from", made, "--to", count)
                 made = count
             wait_until(lambda n=count: operator.metric("convoke_tasks", phase="Queued") >= n and settled(operator), 120)
-            memory[f"tasks_{count * self.scale if count else 0}"] = operator.resident_mb()
+            memory[f"tasks_{count}"] = operator.resident_mb()
         operator.stop()
         self.numbers["memory_mb"] = memory
         self.startup(made)
@@ -113,7 +113,7 @@ class Bench:
             samples.append(time.monotonic() - begin)
             self.numbers["memory_mb"]["after_restart"] = operator.resident_mb()
             operator.stop()
-        self.numbers["startup_s"] = {f"tasks_{count * self.scale}": sorted(samples)[1]}
+        self.numbers["startup_s"] = {f"tasks_{count}": sorted(samples)[1]}
 
 
 def operator_writes(operator):
