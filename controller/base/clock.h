@@ -1,9 +1,9 @@
 // Time and everything that waits for it: the one seam between Convoke and the machine's clocks and threads.
 //
-// Two clocks, named by use: intervals and expiry use monotonic_now(); wall_now() is only written to the API, compared
-// with times that the API holds, or shown. Nothing outside controller/base calls a std clock, sleeps, starts a
-// thread or waits on a condition variable, so that a test's FakeClock (tests/fakes/fake_clock.h) owns the whole
-// schedule and can say when nothing is runnable.
+// Two clocks, named by use: intervals and expiry use monotonic_now(); wall_now() is only written to the API,
+// compared with times that the API holds, or shown. Nothing outside controller/base calls a std clock,
+// sleeps, starts a thread or waits on a condition variable, so that a test's FakeClock
+// (tests/fakes/fake_clock.h) owns the whole schedule and can say when nothing is runnable.
 //
 // Thread safety: Clock may be used from every thread. A Condition is used with one Mutex.
 // Ownership: the Clock outlives every Condition and Thread that it made.
@@ -59,8 +59,8 @@ class Clock {
   virtual std::unique_ptr<Thread> start_thread(const std::string& name, std::function<void()> body) = 0;
 };
 
-// The machine's clocks and threads. Monotonic time goes on while the process is stopped and while the machine is
-// suspended (CLOCK_BOOTTIME), because a lease that others watch runs out all the same.
+// The machine's clocks and threads. Monotonic time goes on while the process is stopped and while the machine
+// is suspended (CLOCK_BOOTTIME), because a lease that others watch runs out all the same.
 class SystemClock final : public Clock {
  public:
   MonotonicTime monotonic_now() const override;

@@ -40,9 +40,9 @@ struct ErrorCause {
 
 struct [[nodiscard]] Error {
   ErrorCode code = ErrorCode::Internal;
-  std::string message;               // for people: what was wrong, with which object, what to do
-  std::string reason = {};           // the API's own reason, e.g. "AlreadyExists"; empty if it gave none
-  int http_status = 0;               // 0 if there was no answer
+  std::string message;      // for people: what was wrong, with which object, what to do
+  std::string reason = {};  // the API's own reason, e.g. "AlreadyExists"; empty if it gave none
+  int http_status = 0;      // 0 if there was no answer
   std::vector<ErrorCause> causes = {};
   std::optional<Duration> retry_after = {};
 

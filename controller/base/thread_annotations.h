@@ -1,4 +1,5 @@
-// Declares to the compiler which lock guards what (clang's -Wthread-safety checks it; other compilers ignore it).
+// Declares to the compiler which lock guards what (clang's -Wthread-safety checks it; other compilers ignore
+// it).
 #pragma once
 
 #if defined(__clang__)

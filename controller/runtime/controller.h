@@ -1,8 +1,8 @@
 // A named work queue, its workers and the reconciler they call.
 //
 // Thread safety: enqueue and queue() from every thread; start and stop once.
-// A reconcile that throws is a defect: it is caught, logged, counted in controller_runtime_reconcile_panics_total and
-// retried with backoff; no other key is disturbed.
+// A reconcile that throws is a defect: it is caught, logged, counted in
+// controller_runtime_reconcile_panics_total and retried with backoff; no other key is disturbed.
 #pragma once
 
 #include <memory>

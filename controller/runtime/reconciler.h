@@ -10,10 +10,16 @@
 namespace convoke::runtime {
 
 // How a reconcile ended; nothing else is possible.
-struct Done {};                       // nothing to do until the object or something it watches changes
-struct RequeueAfter { Duration delay; };  // look again then, unless a change comes first
-struct Retry { Error error; };        // a passing error: again with per-key exponential backoff
-struct Terminal { Error error; };     // cannot succeed without a change of the object: not retried
+struct Done {};  // nothing to do until the object or something it watches changes
+struct RequeueAfter {
+  Duration delay;
+};  // look again then, unless a change comes first
+struct Retry {
+  Error error;
+};  // a passing error: again with per-key exponential backoff
+struct Terminal {
+  Error error;
+};  // cannot succeed without a change of the object: not retried
 
 using ReconcileResult = std::variant<Done, RequeueAfter, Retry, Terminal>;
 

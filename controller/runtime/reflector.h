@@ -1,9 +1,9 @@
-// Keeps one Store equal to the API server's state: streaming list (falling back to a paged list), watch with bookmarks,
-// resume after a break, relist after 410, with backoff and jitter. One thread for each reflector.
+// Keeps one Store equal to the API server's state: streaming list (falling back to a paged list), watch with
+// bookmarks, resume after a break, relist after 410, with backoff and jitter. One thread for each reflector.
 //
 // Thread safety: start, stop and synced from every thread.
-// Errors: none come out; they are logged and retried, except that a resource that does not exist (404: CRD not
-// installed yet) is said in a clear log line and in last_error().
+// Errors: none come out; they are logged and retried, except that a resource that does not exist (404: CRD
+// not installed yet) is said in a clear log line and in last_error().
 #pragma once
 
 #include <functional>

@@ -13,10 +13,12 @@
 namespace convoke::api {
 
 namespace index {
-inline constexpr char kTasksByAgent[] = "agent";        // "namespace/agent": Tasks that are Assigned or Running there
-inline constexpr char kTasksByRun[] = "run";            // uid of the WorkflowRun that controls the Task
-inline constexpr char kRunsByWorkflow[] = "workflow";   // "namespace/workflow"
-inline constexpr char kRevisionsByOwner[] = "owner";    // uid of the Workflow that controls the ControllerRevision
+inline constexpr char kTasksByAgent[] =
+    "agent";                                  // "namespace/agent": Tasks that are Assigned or Running there
+inline constexpr char kTasksByRun[] = "run";  // uid of the WorkflowRun that controls the Task
+inline constexpr char kRunsByWorkflow[] = "workflow";  // "namespace/workflow"
+inline constexpr char kRevisionsByOwner[] =
+    "owner";  // uid of the Workflow that controls the ControllerRevision
 }  // namespace index
 
 struct Caches {

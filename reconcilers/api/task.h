@@ -29,13 +29,14 @@ struct TaskSpec {
   RawJson parameters;
   int priority = 3;  // 1 to 5, 5 first
   Requirements requires_;
-  std::string agent_name;                    // pin; empty: any
-  Duration timeout = std::chrono::hours(1);  // of one attempt, from its assignment
+  std::string agent_name;                      // pin; empty: any
+  Duration timeout = std::chrono::hours(1);    // of one attempt, from its assignment
   Duration deadline = std::chrono::hours(24);  // of the whole task, from its creation
   RetryPolicy retry;
   bool suspend = false;
   std::optional<Cancel> cancel;
-  std::optional<Duration> ttl_after_finished;  // absent: 24 h after success, 7 d after failure or cancellation
+  std::optional<Duration>
+      ttl_after_finished;  // absent: 24 h after success, 7 d after failure or cancellation
 
   // What an agent must be able to do: requires.capabilities, or the type.
   std::vector<std::string> required_capabilities() const;
@@ -98,7 +99,7 @@ struct AttemptRecord {
 struct TaskStatus {
   bool present = false;
   TaskPhase phase = TaskPhase::Pending;
-  std::string reason;   // CamelCase
+  std::string reason;  // CamelCase
   std::string message;
   std::int64_t observed_generation = 0;
   std::vector<Condition> conditions;
@@ -110,7 +111,7 @@ struct TaskStatus {
   std::string assigned_at;
   std::string started_at;
   std::string completed_at;
-  std::string retry_at;  // while Queued after a failure: not offered before this time
+  std::string retry_at;                 // while Queued after a failure: not offered before this time
   std::vector<AttemptRecord> attempts;  // the last 10
   bool operator==(const TaskStatus&) const = default;
 };

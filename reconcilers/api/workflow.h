@@ -1,5 +1,5 @@
-// Workflow: a definition: parameters, steps and triggers. Also the spec that a WorkflowRun may carry inline and that a
-// ControllerRevision keeps.
+// Workflow: a definition: parameters, steps and triggers. Also the spec that a WorkflowRun may carry inline
+// and that a ControllerRevision keeps.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,8 @@
 namespace convoke::api {
 
 inline const kube::ResourceType kWorkflow{kGroup, kVersion, "workflows", "Workflow", true};
-inline const kube::ResourceType kControllerRevision{"apps", "v1", "controllerrevisions", "ControllerRevision", true};
+inline const kube::ResourceType kControllerRevision{"apps", "v1", "controllerrevisions", "ControllerRevision",
+                                                    true};
 
 enum class ParameterType { String, Number, Boolean, Object, Array };
 const char* to_string(ParameterType type);
@@ -31,7 +32,8 @@ const char* to_string(WorkflowMode mode);
 enum class FailurePolicy { Abort, Continue };
 const char* to_string(FailurePolicy policy);
 
-// The `task` of a step: a TaskSpec whose strings may hold $( ) placeholders, kept as JSON text until the step starts.
+// The `task` of a step: a TaskSpec whose strings may hold $( ) placeholders, kept as JSON text until the step
+// starts.
 struct Step {
   std::string name;
   std::vector<std::string> depends_on;
@@ -75,9 +77,9 @@ struct WorkflowStatus {
   std::vector<Condition> conditions;
   std::string current_revision;  // name of the ControllerRevision of the last accepted generation
   std::int64_t current_revision_number = 0;
-  std::string created_run;       // the run that the Create trigger made, once and for ever
+  std::string created_run;  // the run that the Create trigger made, once and for ever
   int active_runs = 0;
-  std::string last_run;          // the run that started last, and its phase
+  std::string last_run;  // the run that started last, and its phase
   std::string last_run_phase;
   bool operator==(const WorkflowStatus&) const = default;
 };
@@ -92,7 +94,8 @@ struct Workflow {
   static Workflow from_json(const Json& object);
 };
 
-WorkflowSpec workflow_spec_from_json(const Json& spec, const std::string& path, std::vector<std::string>& malformed);
+WorkflowSpec workflow_spec_from_json(const Json& spec, const std::string& path,
+                                     std::vector<std::string>& malformed);
 Json status_update(const Workflow& current, const WorkflowStatus& status);
 kube::ObjectReference reference(const Workflow& workflow);
 

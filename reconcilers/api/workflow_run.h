@@ -53,12 +53,12 @@ struct WorkflowRunStatus {
   std::string message;
   std::int64_t observed_generation = 0;
   std::vector<Condition> conditions;
-  std::string revision;   // what this run executes
-  RawJson parameters;     // as resolved: given values over defaults
+  std::string revision;  // what this run executes
+  RawJson parameters;    // as resolved: given values over defaults
   std::vector<StepStatus> steps;
   StepCounts counts;
-  std::string progress;   // "7/12", for printer columns
-  RawJson outputs;        // an object
+  std::string progress;  // "7/12", for printer columns
+  RawJson outputs;       // an object
   std::string started_at;
   std::string completed_at;
   bool operator==(const WorkflowRunStatus&) const = default;

@@ -16,7 +16,8 @@ namespace convoke::workflow {
 
 class DefinitionCache {
  public:
-  explicit DefinitionCache(std::size_t max_entries = 256, std::size_t max_text_bytes = std::size_t{16} * 1024 * 1024)
+  explicit DefinitionCache(std::size_t max_entries = 256,
+                           std::size_t max_text_bytes = std::size_t{16} * 1024 * 1024)
       : max_entries_(max_entries), max_text_bytes_(max_text_bytes) {}
 
   // The kept definition, or a newly parsed one. Errors are not kept: what is invalid is not asked for again.

@@ -13,15 +13,15 @@ struct wordcount {
 };
 
 /* Starts a count at zero. */
-void wordcount_init(struct wordcount *count);
+void wordcount_init(struct wordcount* count);
 
 /* Adds one piece of a text. A word may go on in the next piece. */
-void wordcount_add(struct wordcount *count, const char *text, size_t length);
+void wordcount_add(struct wordcount* count, const char* text, size_t length);
 
 /* Adds all that is left of a stream. Returns 0, or -1 if it cannot be read. */
-int wordcount_add_stream(struct wordcount *count, FILE *stream);
+int wordcount_add_stream(struct wordcount* count, FILE* stream);
 
 /* Adds another count to a total. */
-void wordcount_sum(struct wordcount *total, const struct wordcount *count);
+void wordcount_sum(struct wordcount* total, const struct wordcount* count);
 
 #endif
