@@ -56,7 +56,7 @@ const std::vector<Json>& hostile_values() {
                                             "",
                                             "\xff\xfe not UTF-8 \x80",
                                             "\U0001F680\u202e\u0000",
-                                            std::string(4096, 'x'),
+                                            std::string(64 * 1024, 'x'),
                                             Json::array(),
                                             Json::array({Json::array()}),
                                             Json::array({nullptr, 1, "x", Json::object()}),

@@ -511,7 +511,7 @@ class SchedulerModelTest : public SchedulerTest, public ::testing::WithParamInte
 TEST_P(SchedulerModelTest, DecidesAsIfItScannedEverything) {
   model.now = kNow;
   scheduler.start();
-  for (int step = 0; step < 600 && !HasFatalFailure(); ++step) {
+  for (int step = 0; step < 1500 && !HasFatalFailure(); ++step) {
     const std::uint64_t dice = roll(20);
     if (dice < 8) {
       change_task();
@@ -528,7 +528,7 @@ TEST_P(SchedulerModelTest, DecidesAsIfItScannedEverything) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, SchedulerModelTest, ::testing::Range<std::uint64_t>(1, 13));
+INSTANTIATE_TEST_SUITE_P(Seeds, SchedulerModelTest, ::testing::Range<std::uint64_t>(1, 21));
 
 }  // namespace
 }  // namespace convoke::task

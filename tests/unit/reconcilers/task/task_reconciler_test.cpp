@@ -223,11 +223,11 @@ TEST_F(TaskReconcilerTest, AConflictStormEndsInTheRightState) {
   TaskOperator op(world);
   create_agent("a", 2);
   world.server.set_interleaving(true);
-  for (int i = 0; i < 10; ++i) {
+  for (int i = 0; i < 20; ++i) {
     create_task("t" + std::to_string(i));
   }
-  for (int round = 0; round < 30; ++round) {
-    for (int i = 0; i < 10; ++i) {
+  for (int round = 0; round < 60; ++round) {
+    for (int i = 0; i < 20; ++i) {
       const std::string name = "t" + std::to_string(i);
       edit_task(name, [&](Json& task) { task["spec"]["priority"] = 1 + (round + i) % 5; });
       if (phase(name) == "Assigned") {
@@ -236,7 +236,7 @@ TEST_F(TaskReconcilerTest, AConflictStormEndsInTheRightState) {
       world.clock.advance(2ms);
     }
   }
-  for (int i = 0; i < 10; ++i) {
+  for (int i = 0; i < 20; ++i) {
     EXPECT_EQ(phase("t" + std::to_string(i)), "Succeeded");
   }
 }
