@@ -4,8 +4,10 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
@@ -21,8 +23,7 @@ CREATES_PER_RUN = 1
 class Bench:
     def __init__(self, args):
         self.args = args
-        self.directory = pathlib.Path(args.dir) / "bench"
-        self.directory.mkdir(exist_ok=True)
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="convoke-bench-"))
         self.scale = 10 if args.quick else 1
         self.numbers = {}
 
@@ -83,14 +84,13 @@ class Bench:
             one[key] = result[key]
         one["paced_runs_per_s"] = rate
 
-    def clean(self):
-        """Only the Tasks of the next phase shall be there."""
-        for kind in ("workflows", "workflowruns", "tasks"):
-            subprocess.run(["kubectl", "delete", "--all", "--wait=true", "--cascade=background", f"{kind}.convoke.dev"],
-                           stdout=subprocess.DEVNULL, check=True)
+    def fresh_cluster(self):
+        """Only the Tasks of the next phase shall be there, and deleting thousands of objects takes longer than a new cluster."""
+        subprocess.run([REPO / "hack/dev-cluster", "up", "--fresh", "--dir", self.args.dir, "--crds", REPO / "crds"],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
 
     def memory(self):
-        self.clean()
+        self.fresh_cluster()
         operator = self.operator("memory").start().wait_ready()
         memory, made = {}, 0
         for count in (0, 1000 // self.scale, 10000 // self.scale):
@@ -149,9 +149,12 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json")
     bench = Bench(parser.parse_args())
-    bench.ceiling()
-    bench.runs()
-    bench.memory()
+    try:
+        bench.ceiling()
+        bench.runs()
+        bench.memory()
+    finally:
+        shutil.rmtree(bench.directory, ignore_errors=True)
     print(table(bench.numbers))
     if bench.args.json:
         pathlib.Path(bench.args.json).write_text(json.dumps(bench.numbers, indent=2) + "\n")
