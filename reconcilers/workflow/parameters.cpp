@@ -85,7 +85,9 @@ std::string check_value(const api::Parameter& parameter, const Json& value) {
            (value.is_null() ? "null" : std::string("a ") + value.type_name());
   }
   if (!is_allowed(parameter, value)) {
-    return "expected one of " + list_of(parameter.allowed) + ", got " + api::cut_text(dump_json(value), 100);
+    // What was given is not repeated: it may be a password in the wrong place, and this text ends in status
+    // and Events.
+    return "expected one of " + list_of(parameter.allowed) + ", which the value given is not";
   }
   return {};
 }

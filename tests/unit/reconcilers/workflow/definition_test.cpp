@@ -95,7 +95,7 @@ TEST(Definition, RefusesWrongParameters) {
       {spec(steps, parameters({{{"name", "o"}, {"type", "Object"}, {"default", {1}}}})),
        "type Object, got a array"},
       {spec(steps, parameters({{{"name", "e"}, {"enum", {"dev", "prod"}}, {"default", "test"}}})),
-       "spec.parameters[e].default: expected one of \"dev\", \"prod\", got \"test\""},
+       "spec.parameters[e].default: expected one of \"dev\", \"prod\", which the value given is not"},
       {spec(steps, parameters({{{"name", "e"}, {"enum", {"dev", 1}}}})), "spec.parameters[e].enum: expected"},
   });
 }

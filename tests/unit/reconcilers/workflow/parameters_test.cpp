@@ -36,7 +36,7 @@ TEST(Parameters, NamesEachOneThatIsWrong) {
   EXPECT_THAT(problem_of({{"version", "1"}, {"count", "3"}}),
               HasSubstr("count: expected a value of type Number"));
   EXPECT_THAT(problem_of({{"version", "1"}, {"env", "test"}}),
-              HasSubstr("one of \"dev\", \"prod\", got \"test\""));
+              HasSubstr("one of \"dev\", \"prod\", which the value given is not"));
   EXPECT_THAT(problem_of({{"version", "1"}, {"flag", 1}}), HasSubstr("type Boolean, got a number"));
   EXPECT_THAT(problem_of({{"version", "1"}, {"map", {1}}}), HasSubstr("type Object, got a array"));
   EXPECT_THAT(problem_of({{"version", "1"}, {"list", "x"}}), HasSubstr("type Array"));
