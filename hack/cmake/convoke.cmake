@@ -14,6 +14,21 @@ if(CONVOKE_SANITIZE)
   target_link_options(convoke_build_rules INTERFACE -fsanitize=${CONVOKE_SANITIZE})
 endif()
 
+# Hardening: what an attacker gains from a mistake in memory shall be an ended process. tests/integration/test_hardening.py
+# looks for it in the programs. Sanitizer builds check more than this does, and not all of it goes with them.
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+target_link_options(convoke_build_rules INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack)
+if(NOT CONVOKE_SANITIZE AND NOT CONVOKE_FUZZ)
+  target_compile_options(convoke_build_rules INTERFACE
+    -fstack-protector-strong $<$<CXX_COMPILER_ID:GNU>:-fstack-clash-protection> -fcf-protection)
+  target_compile_definitions(convoke_build_rules INTERFACE _GLIBCXX_ASSERTIONS
+    $<$<CONFIG:RelWithDebInfo,Release,MinSizeRel>:_FORTIFY_SOURCE=2>)
+endif()
+if(CONVOKE_FUZZ)
+  target_compile_options(convoke_build_rules INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(convoke_build_rules INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # convoke_library(NAME USES a b ...): the .cpp files of the current folder as a static library. USES names
 # everything that the folder may include; a folder without .cpp files becomes a header-only library.
 function(convoke_library name)
