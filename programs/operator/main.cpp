@@ -3,24 +3,17 @@
 #include <cstdlib>
 #include <iostream>
 
-#include <malloc.h>
 #include <unistd.h>
 
 #include "controller/base/signals.h"
 #include "controller/kube/config.h"
 #include "controller/kube/cpprest_transport.h"
+#include "programs/operator/heap.h"
 #include "programs/operator/operator.h"
 
 namespace {
 
 using namespace convoke;
-
-// glibc gives each thread an arena of its own, and keeps what is freed; with some forty threads that
-// multiplies the resident memory of a process whose live data is small.
-void keep_heap_small() {
-  ::mallopt(M_ARENA_MAX, 2);
-  ::mallopt(M_TRIM_THRESHOLD, 256 * 1024);
-}
 
 std::string host_name() {
   std::string name(256, '\0');
@@ -69,6 +62,7 @@ int run(const programs::OperatorConfig& config) {
     running = &convoke_operator;
     if (stop_wanted) convoke_operator.request_stop();
   }
+  const programs::HeapTrimmer heap(clock);
   const auto ended = convoke_operator.run();
   {
     MutexLock lock(mutex);
@@ -82,7 +76,7 @@ int run(const programs::OperatorConfig& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  keep_heap_small();
+  programs::keep_heap_small();
   const auto invocation = programs::load_operator_config(argc, argv);
   if (!invocation) return fail(invocation.error());
   if (!invocation->print.empty()) {
