@@ -37,7 +37,6 @@ class FieldReader {
 
   // True if there is an object and it holds anything at all.
   bool has_fields() const { return object_ != nullptr && !object_->empty(); }
-  std::size_t field_count() const { return object_ == nullptr ? 0 : object_->size(); }
   bool has_list(const char* key) const;
   const std::string& path() const { return path_; }
 

@@ -62,11 +62,11 @@ Json requirement_to_json(const LabelSelectorRequirement& requirement) {
 bool read_observed_generation(const FieldReader& status, std::int64_t& target) {
   std::int64_t generation = 0;
   status.read("observedGeneration", generation);
-  const bool unseen = generation < 0;
-  if (!unseen) {
-    target = generation;
+  if (generation < 0) {
+    return false;
   }
-  return status.field_count() > (unseen ? 1 : 0);
+  target = generation;
+  return status.has_fields();
 }
 
 std::vector<Condition> read_conditions(const FieldReader& reader) {
