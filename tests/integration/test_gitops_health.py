@@ -2,8 +2,11 @@
 objects went through is kept, and the kstatus library (which Flux waits with) and the health checks for Argo CD must say of each
 what a person would say."""
 
+import subprocess
+import sys
+
 import yaml
-from harness.gitops import Watch, argo_health, kstatus
+from harness.gitops import CHECKS, Watch, argo_health, kstatus
 from harness.processes import REPO
 from harness.waiting import wait_until
 from harness.world import run, shell_step, task, workflow
@@ -139,3 +142,12 @@ def test_every_phase_reads_as_a_person_would_say(world):
     finally:
         for watch in watches:
             watch.stop()
+
+
+def test_the_patch_for_argo_cd_holds_the_checks_and_leaves_the_rest(admin):
+    subprocess.run([sys.executable, REPO / "hack/generate-argocd-cm", "--check"], check=True)
+    admin.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm"}, "data": {"url": "https://argocd.example.com"}})
+    admin.do("patch", "configmap", "argocd-cm", "--patch-file", CHECKS / "argocd-cm.yaml")
+    data = admin.get("configmap", "argocd-cm")["data"]
+    assert data.pop("url") == "https://argocd.example.com"
+    assert data == {f"resource.customizations.health.convoke.dev_{kind}": (CHECKS / f"{kind}.lua").read_text() for kind in KINDS.values()}
