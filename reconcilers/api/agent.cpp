@@ -30,9 +30,8 @@ AgentSpec read_spec(const FieldReader& reader) {
 
 AgentStatus read_status(const FieldReader& reader) {
   AgentStatus status;
-  status.present = reader.has_fields();
+  status.present = read_observed_generation(reader, status.observed_generation);
   reader.read("phase", status.phase, kPhases);
-  reader.read("observedGeneration", status.observed_generation);
   reader.read("lastHeartbeatTime", status.last_heartbeat_time);
   reader.read("activeTasks", status.active_tasks);
   status.conditions = read_conditions(reader);

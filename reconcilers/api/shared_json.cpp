@@ -59,6 +59,16 @@ Json requirement_to_json(const LabelSelectorRequirement& requirement) {
 
 }  // namespace
 
+bool read_observed_generation(const FieldReader& status, std::int64_t& target) {
+  std::int64_t generation = 0;
+  status.read("observedGeneration", generation);
+  if (generation < 0) {
+    return false;
+  }
+  target = generation;
+  return status.has_fields();
+}
+
 std::vector<Condition> read_conditions(const FieldReader& reader) {
   std::vector<Condition> conditions;
   reader.each_object("conditions",

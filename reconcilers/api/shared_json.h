@@ -2,6 +2,7 @@
 // defaults out.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,11 @@
 #include "reconcilers/api/task.h"
 
 namespace convoke::api {
+
+// Reads status.observedGeneration, and returns whether a status was ever written. The CRDs have the default
+// -1, with which kstatus waits until an operator has seen the object; it counts as an absent one, and alone
+// it is no status.
+bool read_observed_generation(const FieldReader& status, std::int64_t& target);
 
 std::vector<Condition> read_conditions(const FieldReader& reader);
 RetryPolicy read_retry(const FieldReader& reader);

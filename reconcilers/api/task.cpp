@@ -110,11 +110,10 @@ AttemptRecord read_attempt(const FieldReader& reader) {
 
 TaskStatus read_status(const FieldReader& reader) {
   TaskStatus status;
-  status.present = reader.has_fields();
+  status.present = read_observed_generation(reader, status.observed_generation);
   reader.read("phase", status.phase, kPhases);
   reader.read("reason", status.reason);
   reader.read("message", status.message);
-  reader.read("observedGeneration", status.observed_generation);
   status.conditions = read_conditions(reader);
   reader.read("attempt", status.attempt);
   reader.read("agentName", status.agent_name);

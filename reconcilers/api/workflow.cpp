@@ -99,9 +99,8 @@ WorkflowSpec read_spec(const FieldReader& reader) {
 
 WorkflowStatus read_status(const FieldReader& reader) {
   WorkflowStatus status;
-  status.present = reader.has_fields();
+  status.present = read_observed_generation(reader, status.observed_generation);
   reader.read("phase", status.phase);
-  reader.read("observedGeneration", status.observed_generation);
   status.conditions = read_conditions(reader);
   reader.read("currentRevision", status.current_revision);
   reader.read("currentRevisionNumber", status.current_revision_number);

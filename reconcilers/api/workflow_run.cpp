@@ -60,11 +60,10 @@ StepCounts read_counts(const FieldReader& reader) {
 
 WorkflowRunStatus read_status(const FieldReader& reader) {
   WorkflowRunStatus status;
-  status.present = reader.has_fields();
+  status.present = read_observed_generation(reader, status.observed_generation);
   reader.read("phase", status.phase, kRunPhases);
   reader.read("reason", status.reason);
   reader.read("message", status.message);
-  reader.read("observedGeneration", status.observed_generation);
   status.conditions = read_conditions(reader);
   reader.read("revision", status.revision);
   reader.read_raw_object("parameters", status.parameters);

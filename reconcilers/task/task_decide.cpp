@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "controller/base/time_format.h"
+#include "reconcilers/api/applied.h"
 #include "reconcilers/api/spec_problems.h"
 #include "reconcilers/api/workflow_run.h"
 #include "reconcilers/task/demand.h"
@@ -72,7 +73,8 @@ class Decision {
   Duration until_timeout() const { return task_.spec.timeout - since(next_.assigned_at, seen_.now); }
   // None: it stays.
   std::optional<Duration> until_removal() const {
-    if (is_controlled_by_run(task_) && !task_.spec.ttl_after_finished) {
+    const bool is_kept = is_controlled_by_run(task_) || api::is_applied_by_a_tool(task_.meta);
+    if (is_kept && !task_.spec.ttl_after_finished) {
       return {};
     }
     const bool succeeded = next_.phase == TaskPhase::Succeeded;

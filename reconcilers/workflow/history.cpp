@@ -4,17 +4,10 @@
 #include <set>
 #include <tuple>
 
+#include "reconcilers/api/applied.h"
+
 namespace convoke::workflow {
 namespace {
-
-bool is_applied_by_a_tool(const api::WorkflowRun& run) {
-  constexpr const char* kLabels[] = {"kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name",
-                                     "argocd.argoproj.io/instance"};
-  constexpr const char* kAnnotations[] = {"argocd.argoproj.io/tracking-id", "meta.helm.sh/release-name"};
-  const auto has = [](const auto& map) { return [&map](const char* key) { return map.count(key) > 0; }; };
-  return std::any_of(std::begin(kLabels), std::end(kLabels), has(run.meta.labels)) ||
-         std::any_of(std::begin(kAnnotations), std::end(kAnnotations), has(run.meta.annotations));
-}
 
 // Leaves the oldest runs, beyond `limit` newer ones, oldest first.
 void keep_beyond(Runs& runs, int limit) {
@@ -32,7 +25,8 @@ Runs runs_to_delete(const api::HistoryLimits& limits, const Runs& runs) {
   Runs succeeded;
   Runs failed;
   for (const auto& run : runs) {
-    if (!api::is_terminal(run->status.phase) || run->meta.being_deleted() || is_applied_by_a_tool(*run)) {
+    if (!api::is_terminal(run->status.phase) || run->meta.being_deleted() ||
+        api::is_applied_by_a_tool(run->meta)) {
       continue;
     }
     (run->status.phase == api::RunPhase::Succeeded ? succeeded : failed).push_back(run);

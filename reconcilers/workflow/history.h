@@ -15,7 +15,7 @@ using Runs = std::vector<std::shared_ptr<const api::WorkflowRun>>;
 using Revisions = std::vector<std::shared_ptr<const api::ControllerRevision>>;
 
 // Finished runs to delete, the oldest first. Succeeded ones are counted apart from the others. Runs that
-// another tool applies (Flux, Argo CD, Helm) are left alone: it would make them again, and so run them again.
+// a tool applies are left alone: it would make them again, and so run them again (reconcilers/api/applied.h).
 Runs runs_to_delete(const api::HistoryLimits& limits, const Runs& runs);
 
 // Revisions to delete, the oldest first: all but the current one, those of live runs, and the newest of the

@@ -69,7 +69,8 @@ ReconcileResult RunReconciler::reconcile(const kube::ObjectKey& key) {
   }
   if (run->meta.being_deleted() || api::is_terminal(run->status.phase)) {
     forget(run->meta.uid);
-    return Done{};
+    const bool edited = !run->meta.being_deleted() && run->status.observed_generation != run->meta.generation;
+    return edited ? write(run, edited_status(*run), {}) : Done{};
   }
   return drive(run);
 }

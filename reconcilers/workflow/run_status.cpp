@@ -186,6 +186,15 @@ api::WorkflowRunStatus suspended_status(const api::WorkflowRun& run, WallTime no
   return status;
 }
 
+api::WorkflowRunStatus edited_status(const api::WorkflowRun& run) {
+  auto status = run.status;
+  status.observed_generation = run.meta.generation;
+  for (auto& condition : status.conditions) {
+    condition.observed_generation = run.meta.generation;
+  }
+  return status;
+}
+
 bool fit_status(const api::WorkflowRun& run, api::WorkflowRunStatus& status) {
   if (fits(run, status)) {
     return true;

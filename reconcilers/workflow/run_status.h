@@ -26,6 +26,9 @@ api::WorkflowRunStatus waiting_status(const api::WorkflowRun& run, const api::Wo
 // A run that is suspended before it started.
 api::WorkflowRunStatus suspended_status(const api::WorkflowRun& run, WallTime now);
 
+// The status of a run that ended, once its spec was edited: nothing comes of that but that it was seen.
+api::WorkflowRunStatus edited_status(const api::WorkflowRun& run);
+
 // Makes the status fit kMaxStatusBytes by dropping the rows' messages. False if it still does not.
 bool fit_status(const api::WorkflowRun& run, api::WorkflowRunStatus& status);
 // The end of a run whose status does not fit: Failed with reason StatusTooLarge, and only as much as fits.

@@ -258,10 +258,10 @@ def test_two_managers_share_the_steps_of_a_workflow(admin):
 
 def test_status_and_spec_are_written_apart(admin):
     admin.create({**manifest("Task", "t", {"type": "x"}), "status": {"phase": "Succeeded"}})
-    assert "status" not in admin.get("Task", "t")
+    assert admin.get("Task", "t")["status"] == {"phase": "Pending", "observedGeneration": -1}
     admin.patch("Task", "t", {"spec": {"priority": 5}, "status": {"phase": "Queued"}}, status=True)
     task = admin.get("Task", "t")
-    assert task["spec"]["priority"] == 3 and task["status"] == {"phase": "Queued"}
+    assert task["spec"]["priority"] == 3 and task["status"] == {"phase": "Queued", "observedGeneration": -1}
     assert task["metadata"]["generation"] == 1
 
 

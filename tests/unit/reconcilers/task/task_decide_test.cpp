@@ -490,6 +490,18 @@ TEST(TaskDecide, AStepOfARunStaysAsLongAsItsRun) {
   EXPECT_TRUE(decide_at(task, 1h).remove);
 }
 
+TEST(TaskDecide, ATaskThatAToolWouldMakeAgainStaysUnlessItSaysOtherwise) {
+  api::Task task = make_running();
+  task.meta.labels["kustomize.toolkit.fluxcd.io/name"] = "apps";
+  task.status.phase = TaskPhase::Succeeded;
+  task.status.completed_at = at(0s);
+  const TaskDecision decision = decide_at(task, 1000h);
+  EXPECT_FALSE(decision.remove);
+  EXPECT_FALSE(decision.look_again);
+  task.spec.ttl_after_finished = 1h;
+  EXPECT_TRUE(decide_at(task, 1h).remove);
+}
+
 TEST(TaskDecide, AFinishedTaskThatIsEditedSaysThatItSawIt) {
   api::Task task = make_running();
   task.status.phase = TaskPhase::Failed;

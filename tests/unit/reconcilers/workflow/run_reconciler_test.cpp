@@ -523,6 +523,29 @@ TEST_P(Crash, AtAnyWriteOfAnAbortLosesNothing) {
 INSTANTIATE_TEST_SUITE_P(BeforeAndAfter, Crash, ::testing::Bool(),
                          [](const auto& instance) { return instance.param ? "AfterIt" : "BeforeIt"; });
 
+TEST(RunReconciler, AnEditOfAFinishedRunIsSeenOnceAndChangesNothingElse) {
+  World world;
+  world.start_operator();
+  world.create_run("run", inline_run(spec({step("a")})));
+  world.finish("run");
+  const Json before = world.run("run");
+  const int writes = world.writes_to("workflowruns");
+  const auto events = world.events.lines.size();
+  world.edit_run("run", [](Json& run) { run["spec"]["suspend"] = true; });
+  world.live(10s);
+  const Json after = world.run("run");
+  EXPECT_EQ(after["metadata"]["generation"], 2);
+  EXPECT_EQ(after["status"]["observedGeneration"], 2);
+  Json expected = before["status"];
+  expected["observedGeneration"] = 2;
+  for (Json& entry : expected["conditions"]) {
+    entry["observedGeneration"] = 2;
+  }
+  EXPECT_EQ(after["status"], expected);
+  EXPECT_EQ(world.writes_to("workflowruns"), writes + 1);
+  EXPECT_EQ(world.events.lines.size(), events);
+}
+
 TEST(RunReconciler, ARunBegunOnAnOlderRevisionStaysOnItAfterACrash) {
   World world;
   world.apply_workflow("flow", spec({step("a"), step("b", {"a"})}, kByHand));

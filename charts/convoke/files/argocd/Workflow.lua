@@ -1,0 +1,18 @@
+-- Argo CD's health of a Workflow. Argo CD gives the object as `obj`; it has no string library.
+-- A suspended one is Healthy: it is as its manifest wants it, and its runs are objects of their own.
+local hs = {status = "Progressing", message = "waits for the operator to look at it"}
+local status = obj.status or {}
+if status.observedGeneration ~= obj.metadata.generation then
+  return hs
+end
+for _, condition in ipairs(status.conditions or {}) do
+  if condition.type == "Ready" then
+    hs.message = condition.reason .. ": " .. (condition.message or "")
+    if condition.status == "True" then
+      hs.status = "Healthy"
+    end
+  elseif condition.type == "Stalled" and condition.status == "True" then
+    hs.status = "Degraded"
+  end
+end
+return hs

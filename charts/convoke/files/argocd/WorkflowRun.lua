@@ -1,0 +1,19 @@
+-- Argo CD's health of a WorkflowRun. Argo CD gives the object as `obj`; it has no string library.
+local hs = {status = "Progressing", message = "waits for the operator to look at it"}
+local status = obj.status or {}
+if status.observedGeneration ~= obj.metadata.generation then
+  return hs
+end
+for _, condition in ipairs(status.conditions or {}) do
+  if condition.type == "Ready" then
+    hs.message = condition.reason .. ": " .. (condition.message or "")
+    if condition.status == "True" then
+      hs.status = "Healthy"
+    elseif condition.reason == "Suspended" then
+      hs.status = "Suspended"
+    end
+  elseif condition.type == "Stalled" and condition.status == "True" then
+    hs.status = "Degraded"
+  end
+end
+return hs
