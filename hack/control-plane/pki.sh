@@ -46,7 +46,7 @@ CONFIG
 _new_certificate() {
   local kind=$1 name=$2 subject=$3 output
   shift 3
-  if ! output=$(openssl req -x509 -utf8 -config "$dir/pki/openssl.cnf" -extensions "$kind" -days 3650 \
+  if ! output=$(openssl req -x509 -utf8 -config "${openssl_config:-$dir/pki/openssl.cnf}" -extensions "$kind" -days 3650 \
     -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -subj "$subject" "$@" \
     -keyout "$name.key" -out "$name.crt" 2>&1); then
     error "openssl made no certificate for $subject: $output"

@@ -7,7 +7,7 @@
 # Needs: $dir (absolute, without symbolic links), the settings (see dev-cluster), common.sh.
 
 dir=${dir:-}
-components=(etcd kube-apiserver kube-controller-manager)
+components=(etcd kube-apiserver kube-controller-manager) # and those of a node: node.sh
 start_timeout=120 # seconds; it takes three, but not on a machine that compiles at the same time
 
 # The exit code that says: a port was taken by somebody else between the choice and the start.
@@ -23,16 +23,16 @@ _listening() {
     /proc/net/tcp /proc/net/tcp6 2>/dev/null
 }
 
-# choose_ports: sets the four ports to free ones. They are below the range from which the system takes the local ports of
+# choose_ports: sets the five ports to free ones. They are below the range from which the system takes the local ports of
 # outgoing connections, or one of those could take the port of a component that is stopped for a while.
 choose_ports() {
   local low=20000 high=32767 chosen=() port
-  while ((${#chosen[@]} < 4)); do
+  while ((${#chosen[@]} < 5)); do
     port=$((low + (RANDOM * 32768 + RANDOM) % (high - low)))
     if [[ " ${chosen[*]} " != *" $port "* ]] && ! _listening "$port"; then chosen+=("$port"); fi
   done
   ETCD_PORT=${chosen[0]} ETCD_PEER_PORT=${chosen[1]}
-  APISERVER_PORT=${chosen[2]} CONTROLLER_MANAGER_PORT=${chosen[3]}
+  APISERVER_PORT=${chosen[2]} CONTROLLER_MANAGER_PORT=${chosen[3]} SCHEDULER_PORT=${chosen[4]}
 }
 
 port_of() {
@@ -40,6 +40,7 @@ port_of() {
   etcd) echo "$ETCD_PORT" ;;
   kube-apiserver) echo "$APISERVER_PORT" ;;
   kube-controller-manager) echo "$CONTROLLER_MANAGER_PORT" ;;
+  *) node_port_of "$1" ;;
   esac
 }
 
@@ -68,14 +69,22 @@ _nothing_runs() {
   done
 }
 
-# adopt_lost: writes the .pid file of processes of this cluster that lost theirs
+# adopt COMPONENT: writes the .pid file of a process of this cluster that lost it; false if there is none
+adopt() {
+  local process
+  for process in /proc/[0-9]*; do
+    if _is_process "${process#/proc/}" "$1"; then
+      echo "${process#/proc/}" >"$dir/$1.pid"
+      return 0
+    fi
+  done
+  return 1
+}
+
 adopt_lost() {
-  local component process
+  local component
   for component in "${components[@]}"; do
-    if is_running "$component"; then continue; fi
-    for process in /proc/[0-9]*; do
-      if _is_process "${process#/proc/}" "$component"; then echo "${process#/proc/}" >"$dir/$component.pid"; fi
-    done
+    if ! is_running "$component"; then adopt "$component" || true; fi
   done
 }
 
@@ -96,6 +105,7 @@ is_healthy() {
   kube-controller-manager)
     _get --cacert "$dir/pki/ca.crt" "https://127.0.0.1:$CONTROLLER_MANAGER_PORT/healthz" >/dev/null
     ;;
+  *) node_is_healthy "$1" ;;
   esac
 }
 
@@ -126,6 +136,7 @@ arguments_of() {
   etcd) _etcd_arguments ;;
   kube-apiserver) _apiserver_arguments ;;
   kube-controller-manager) _controller_manager_arguments ;;
+  *) node_arguments_of "$1" ;;
   esac
 }
 
@@ -150,7 +161,7 @@ _apiserver_arguments() {
     --bind-address=127.0.0.1 --advertise-address=127.0.0.1 --secure-port="$APISERVER_PORT"
     --endpoint-reconciler-type=none --service-cluster-ip-range=10.0.0.0/24 --allow-privileged=true
     --tls-cert-file="$pki/kube-apiserver.crt" --tls-private-key-file="$pki/kube-apiserver.key"
-    --client-ca-file="$pki/ca.crt" --cert-dir="$pki" --authorization-mode=RBAC
+    --client-ca-file="$pki/ca.crt" --cert-dir="$pki" --authorization-mode=Node,RBAC
     --shutdown-send-retry-after=true
     --service-account-issuer=https://kubernetes.default.svc.cluster.local
     --service-account-key-file="$pki/service-account.pub"
@@ -162,17 +173,26 @@ _apiserver_arguments() {
       --audit-log-maxsize=1000 --audit-log-maxbackup=2
     )
   fi
+  if [[ $NODE == on ]]; then
+    local more
+    mapfile -t more < <(node_apiserver_arguments)
+    arguments+=("${more[@]}")
+  fi
   arguments+=("${APISERVER_ARGS[@]}")
 }
 
-# Only the controllers that Convoke needs: there are no nodes, so nothing ever runs. Without
+# Only the controllers that Convoke needs: without a node nothing ever runs. Without
 # --use-service-account-credentials RBAC denies the controllers what they do, and namespaces are never deleted.
 _controller_manager_arguments() {
   local pki=$dir/pki controllers=(
     garbage-collector-controller namespace-controller job-controller ttl-after-finished-controller
     serviceaccount-controller serviceaccount-token-controller root-ca-certificate-publisher-controller
     clusterrole-aggregation-controller validatingadmissionpolicy-status-controller
-  )
+  ) more
+  if [[ $NODE == on ]]; then
+    mapfile -t more < <(node_controllers)
+    controllers+=("${more[@]}")
+  fi
   arguments=(
     --kubeconfig="$pki/kube-controller-manager.kubeconfig"
     --bind-address=127.0.0.1 --secure-port="$CONTROLLER_MANAGER_PORT"
@@ -197,21 +217,23 @@ _close_inherited() {
 
 # spawn COMPONENT: starts it, detached from the terminal, with an environment of its own; does not wait for its health
 spawn() {
-  local component=$1 log=$dir/$1.log arguments=() pid
+  local component=$1 log=$dir/$1.log arguments=() launcher=() pid
   arguments_of "$component"
+  node_launcher "$component"
   echo "--- $(date '+%F %T') start" >>"$log"
   stat -c %s -- "$log" >"$dir/$component.log-start"
   (
     cd -- "$dir" || exit
     _close_inherited
-    exec env -i HOME="$HOME" PATH="$PATH" setsid "$dir/bin/$component" "${arguments[@]}" </dev/null >>"$log" 2>&1
+    exec env -i HOME="$HOME" PATH="$PATH" setsid "${launcher[@]}" "$dir/bin/$component" "${arguments[@]}" </dev/null >>"$log" 2>&1
   ) &
   pid=$!
   echo "$pid" >"$dir/$component.pid"
   POLL_SECONDS=0.005 wait_until 10 _has_begun "$pid" "$component" || true
 }
 
-_has_begun() { _is_process "$1" "$2" || ! kill -0 "$1" 2>/dev/null; }
+# A launcher forks: then it is not the process itself that has this process id.
+_has_begun() { _is_process "$1" "$2" || { ((${#launcher[@]})) && adopt "$2"; } || ! kill -0 "$1" 2>/dev/null; }
 
 _log_since_start() { tail -c +"$(($(cat "$dir/$1.log-start" 2>/dev/null || echo 0) + 1))" -- "$dir/$1.log"; }
 

@@ -15,6 +15,7 @@
 
 #include "controller/base/time_format.h"
 #include "controller/serve/address.h"
+#include "programs/build_info/build_info.h"
 #include "programs/operator/setting.h"
 
 namespace convoke::programs {
@@ -256,7 +257,7 @@ Result<std::optional<std::string>> parse_flags(int argc, const char* const* argv
       "Drives Agents, Tasks, Workflows and WorkflowRuns (convoke.dev) to their desired state.\n"
       "Every flag after --print-config is also a key of the YAML file; a flag wins over the file.",
       "convoke-operator");
-  app.set_version_flag("--version", std::string("convoke-operator ") + CONVOKE_VERSION);
+  app.set_version_flag("--version", version_text("convoke-operator"));
   app.add_option("--config", flags.file, "YAML file with the keys that are listed here")->type_name("FILE");
   app.add_flag("--print-config", flags.print_config, "Print the effective configuration as YAML and exit");
   for (const auto& setting : settings) {
@@ -271,7 +272,7 @@ Result<std::optional<std::string>> parse_flags(int argc, const char* const* argv
   } catch (const CLI::CallForHelp&) {
     return app.help();
   } catch (const CLI::CallForVersion& version) {
-    return std::string(version.what()) + '\n';
+    return std::string(version.what());
   } catch (const CLI::Error& error) {
     return Error{ErrorCode::Invalid, std::string(error.what()) + " (see --help)"};
   }

@@ -8,6 +8,7 @@
 #include "controller/base/signals.h"
 #include "controller/kube/config.h"
 #include "controller/kube/cpprest_transport.h"
+#include "programs/build_info/build_info.h"
 #include "programs/operator/heap.h"
 #include "programs/operator/operator.h"
 
@@ -55,8 +56,13 @@ int run(const programs::OperatorConfig& config) {
 
   programs::Operator convoke_operator(config, {clock, *random, **transport, log, host_of(cluster->server),
                                                host_name() + "_" + random->hex(4)});
-  log.info("starting",
-           {{"version", CONVOKE_VERSION}, {"apiServer", cluster->server}, {"credentials", cluster->source}});
+  const auto& build = programs::build_info();
+  log.info("starting", {{"version", build.version},
+                        {"commit", build.commit},
+                        {"built", build.date},
+                        {"compiler", build.compiler},
+                        {"apiServer", cluster->server},
+                        {"credentials", cluster->source}});
   {
     MutexLock lock(mutex);
     running = &convoke_operator;

@@ -22,6 +22,7 @@
 #include "controller/serve/http_server.h"
 #include "controller/serve/process_metrics.h"
 #include "controller/serve/routes.h"
+#include "programs/build_info/build_info.h"
 #include "reconcilers/agent/agent_reconciler.h"
 #include "reconcilers/api/caches.h"
 #include "reconcilers/task/scheduler.h"
@@ -147,6 +148,7 @@ struct Operator::Impl {
         agent_reconciler({client, caches, env.clock, events, *registry}, env.log),
         workflow_reconciler(client, caches, events, env.clock, env.log),
         run_reconciler(client, caches, events, env.clock, env.log, *registry, {config.run.status_interval}) {
+    register_build_info(*registry);
     make_controllers();
     make_reflectors();
     make_leader();

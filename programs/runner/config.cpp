@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "programs/build_info/build_info.h"
 #include "programs/runner/yaml_section.h"
 
 namespace convoke::runner {
@@ -159,7 +160,7 @@ Result<RunnerInvocation> load_runner_config(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& e) {
     return Error{ErrorCode::Invalid, std::string(e.what()) + " (see --help)"};
   }
-  if (flags.version) return RunnerInvocation{{}, "convoke-runner " CONVOKE_VERSION "\n"};
+  if (flags.version) return RunnerInvocation{{}, programs::version_text("convoke-runner")};
   if (flags.file.empty())
     return Error{ErrorCode::Invalid, "--config is missing: the file says what this agent runs"};
 

@@ -12,6 +12,7 @@
 #include "controller/kube/client_metrics.h"
 #include "controller/kube/config.h"
 #include "controller/kube/cpprest_transport.h"
+#include "programs/build_info/build_info.h"
 #include "programs/runner/guardian.h"
 #include "programs/runner/runner.h"
 
@@ -89,6 +90,11 @@ int run(const RunnerConfig& config) {
   const SignalStop signals(clock, [&](int) { stop.ask(); });
   const auto random = make_system_random();
   const Logger log(make_stderr_sink(), clock, config.log_level, config.log_format);
+  const auto& build = programs::build_info();
+  log.info("starting", {{"version", build.version},
+                        {"commit", build.commit},
+                        {"built", build.date},
+                        {"compiler", build.compiler}});
 
   const auto cluster = kube::load_config({config.kubeconfig, config.context});
   if (!cluster) return fail(cluster.error(), kWrongUsage);

@@ -93,7 +93,12 @@ class World:
 
     def allow_agent(self, name, namespace="default"):
         """What lets the user agent-NAME act as the agent NAME, and as no other."""
-        user = {"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": f"agent-{name}"}
+        self.allow_agent_to(f"agent-{name}", name, namespace)
+        return self.cluster.user(f"agent-{name}")
+
+    def allow_agent_to(self, user_name, name, namespace="default"):
+        """The same for a user of any name, such as that of a ServiceAccount."""
+        user = {"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": user_name}
         meta = {"name": f"convoke-agent-{name}", "namespace": namespace}
         rbac = "rbac.authorization.k8s.io/v1"
         self.apply(
@@ -104,7 +109,6 @@ class World:
             {"apiVersion": rbac, "kind": "RoleBinding", "metadata": {**meta, "name": meta["name"] + "-protocol"},
              "subjects": [user],
              "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "convoke-agent"}})
-        return self.cluster.user(f"agent-{name}")
 
     def runner(self, name, start=True, **options):
         runner = Runner(name, self.directory, self.allow_agent(name), **options)

@@ -1,0 +1,252 @@
+"""The container images: what is in them, and that Convoke does its main job in them with the rights that it is given."""
+
+import hashlib
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import tarfile
+
+import pytest
+from harness.container import (USER, ContainerOperator, ContainerRunner, ServiceAccount, build_images, docker, images,
+                               operator_rules, service_account)
+from harness.processes import REPO
+from harness.waiting import wait_until
+from harness.world import OPERATOR_USER, run, shell_step, task, workflow
+from test_main_job import DIAMOND
+
+SIZE_LIMIT = 60_000_000
+# What the engine adds to a container, and no image holds.
+ADDED = re.compile(r"(\.dockerenv|dev|proc|sys|etc/(hosts|hostname|resolv\.conf|mtab))(/.*)?$")
+
+
+# --- what is in them --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def operator_files(tmp_path_factory):
+    """The files of the operator's image as a tar archive."""
+    path = tmp_path_factory.mktemp("image") / "files.tar"
+    container = docker("create", images()["convoke-operator"]).stdout.strip()
+    try:
+        docker("export", "-o", path, container)
+    finally:
+        docker("rm", container)
+    with tarfile.open(path) as archive:
+        yield archive
+
+
+def members(archive):
+    return [m for m in archive.getmembers() if not ADDED.match(m.name)]
+
+
+def inspect(image):
+    return json.loads(docker("image", "inspect", image).stdout)[0]
+
+
+def test_the_operators_image_is_small_and_holds_nothing_to_break_in_with(operator_files):
+    facts = inspect(images()["convoke-operator"])
+    assert facts["Size"] < SIZE_LIMIT, f"{facts['Size'] / 1e6:.1f} MB"
+    assert facts["Config"]["User"] == USER
+    programs = {m.name for m in members(operator_files) if m.isfile() and m.mode & 0o111 and not re.search(r"\.so(\.|$)", m.name)}
+    assert programs == {"usr/bin/convoke-operator", "usr/bin/convoke-runner"}
+    for member in members(operator_files):
+        assert (member.uid, member.gid) == (0, 0), member.name
+        assert member.issym() or member.mode & 0o6022 == 0, f"{member.name}: {member.mode:o}"
+
+
+def test_the_runners_image_has_a_shell_and_is_not_root_either():
+    assert inspect(images()["convoke-runner"])["Config"]["User"] == USER
+    said = docker("run", "--rm", "--read-only", "--network", "none", "--entrypoint", "/bin/sh", images()["convoke-runner"], "-c", "id -u")
+    assert said.stdout.strip() == "65532"
+
+
+@pytest.mark.parametrize("program", ["convoke-operator", "convoke-runner"])
+def test_the_programs_say_what_they_are(program):
+    image = images()[program]
+    said = docker("run", "--rm", "--read-only", "--network", "none", "--cap-drop", "ALL", image, "--version").stdout
+    labels = inspect(image)["Config"]["Labels"]
+    version = re.search(r'CONVOKE_VERSION "(.*?)"', (REPO / "CMakeLists.txt").read_text()).group(1)
+    assert said.startswith(f"{program} {version}\n")
+    assert labels["org.opencontainers.image.version"] == version == image.split(":")[1]
+    assert f"\ncommit:    {labels['org.opencontainers.image.revision']}\n" in said
+    assert f"\nbuilt:     {labels['org.opencontainers.image.created']}\n" in said
+    assert re.search(r"\ncompiler:  g\+\+ 12\..*\nlibraries: .*OpenSSL 3\.", said), said
+
+
+def test_the_list_of_parts_is_complete_and_right(operator_files):
+    sbom = json.load(operator_files.extractfile("usr/share/convoke/sbom.spdx.json"))
+    assert sbom["spdxVersion"] == "SPDX-2.3" and sbom["dataLicense"] == "CC0-1.0" and sbom["SPDXID"] == "SPDXRef-DOCUMENT"
+    assert json.loads((REPO / "build/image/sbom.spdx.json").read_text()) == sbom
+    parts = {part["SPDXID"]: part for part in [*sbom["packages"], *sbom["files"]]}
+    assert len(parts) == len(sbom["packages"]) + len(sbom["files"]), "ids are not unique"
+    assert all(re.fullmatch(r"SPDXRef-[A-Za-z0-9.-]+", name) for name in parts)
+    for relation in sbom["relationships"]:
+        for end in ("spdxElementId", "relatedSpdxElement"):
+            assert relation[end] in parts or relation[end] == "SPDXRef-DOCUMENT", relation
+    owners = {r["relatedSpdxElement"]: r["spdxElementId"] for r in sbom["relationships"] if r["relationshipType"] == "CONTAINS"}
+
+    listed = {file["fileName"].removeprefix("./"): file for file in sbom["files"]}
+    in_image = {m.name: m for m in members(operator_files) if m.isfile() and m.name != "usr/share/convoke/sbom.spdx.json"}
+    assert set(listed) == set(in_image)
+    for name, member in in_image.items():
+        digests = {c["algorithm"]: c["checksumValue"] for c in listed[name]["checksums"]}
+        content = operator_files.extractfile(member).read()
+        assert digests == {"SHA1": hashlib.sha1(content).hexdigest(), "SHA256": hashlib.sha256(content).hexdigest()}, name
+        owner = parts[owners[listed[name]["SPDXID"]]]
+        if re.search(r"\.so(\.|$)", name):
+            purl = owner["externalRefs"][0]["referenceLocator"]
+            assert re.fullmatch(r"pkg:deb/debian/[^@]+@[^?]+\?arch=\w+&distro=debian-12", purl), name
+            assert f"usr/share/doc/{owner['name']}/copyright" in in_image, f"the licence of {owner['name']} is missing"
+    names = {package["name"] for package in sbom["packages"]}
+    assert {"convoke", "libssl3", "libcpprest2.10", "libc6", "ca-certificates"} <= names
+    assert {"nlohmann-json3-dev", "libcli11-dev", "libexpected-dev"} <= names, "what was compiled in is missing"
+
+
+def test_two_builds_are_the_same(tmp_path):
+    """The second one in another folder, at another time, without the engine's cache of what follows the compile."""
+    facts = inspect(images()["convoke-operator"])
+    labels = facts["Config"]["Labels"]
+    copy = tmp_path / "elsewhere"
+    files = subprocess.run(["git", "-C", REPO, "ls-files", "-co", "--exclude-standard"], check=True, capture_output=True, text=True)
+    for name in filter(lambda name: (REPO / name).is_file(), files.stdout.splitlines()):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPO / name, copy / name)
+    (copy / "hack/container/unlike-before").touch()
+    epoch = subprocess.run(["date", "-d", labels["org.opencontainers.image.created"], "+%s"], check=True, capture_output=True, text=True)
+    import os
+    again = build_images(copy, "operator", "--tag", "again", "--commit", labels["org.opencontainers.image.revision"],
+                         environment={**os.environ, "SOURCE_DATE_EPOCH": epoch.stdout.strip()})["convoke-operator"]
+    try:
+        assert inspect(again)["RootFS"]["Layers"] == facts["RootFS"]["Layers"]
+    finally:
+        docker("image", "rm", again)
+
+
+# --- what it may do ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pod_world(world, tmp_path):
+    """A world whose operator and agents are containers with the identities of ServiceAccounts."""
+    world.apply(service_account("worker", "default"))
+    world.allow_agent_to("system:serviceaccount:default:worker", "worker")
+    world.operator_account = ServiceAccount(world.cluster, tmp_path / "operator-account", "convoke-system", "convoke-operator")
+    world.worker_account = ServiceAccount(world.cluster, tmp_path / "worker-account", "default", "worker")
+    return world
+
+
+def start_operator(world):
+    operator = ContainerOperator("operator", world.directory, world.operator_account, images()["convoke-operator"])
+    world.processes.append(operator)
+    return operator.start().wait_ready()
+
+
+def start_runner(world):
+    runner = ContainerRunner("worker", world.directory, world.worker_account, images()["convoke-runner"])
+    world.processes.append(runner)
+    runner.start()
+    world.wait_phase("cag", "worker", "Ready", 30)
+    return runner
+
+
+def test_the_main_job_needs_every_right_and_no_other(pod_world):
+    world = pod_world
+    world.cluster.dev_cluster("up", "--audit")
+    try:
+        operator = start_operator(world)
+        runner = start_runner(world)
+        do_all_that_needs_a_right(world, runner)
+        first = json.loads(operator.log().splitlines()[0])
+        assert first["message"] == "starting" and first["commit"] and first["built"], first
+        assert operator.metric("convoke_build_info", commit=first["commit"]) == 1
+        assert operator.stop() == 0
+        requests = operators_requests(world.cluster)
+    finally:
+        world.cluster.dev_cluster("up", "--no-audit")
+    assert [r for r in requests if r[-1] == 403] == [], "a right is missing"
+    rights = operator_rules()
+    used = {right for right in rights if any(is_by(right, request) for request in requests)}
+    unused = rights - used - {(None, "convoke.dev", "tasks", "drive", None)}  # see the next test
+    assert unused == set(), "nothing uses these rights"
+
+
+def do_all_that_needs_a_right(world, runner):
+    invalid = workflow("invalid", [shell_step("a", "true", ["a"])])
+    for description in ("first", "second"):  # an Event that happens again becomes a series, which is written after 30 s
+        invalid["spec"]["description"] = description
+        world.apply(invalid)
+        world.wait_event("invalid", "InvalidDefinition")
+    world.apply(workflow("diamond", DIAMOND, parameters=[{"name": "version", "type": "String", "default": "1"}],
+                         outputs=[{"name": "both", "value": "$(steps.bottom.outputs.both)"}]))
+    world.apply(run("diamond-1", "diamond", parameters={"version": "9"}))
+    assert world.wait_finished("cwr", "diamond-1")["outputs"] == {"both": ["left of 9", 7]}
+
+    world.apply(task("short", parameters={"command": "true"}, ttlAfterFinished="1s"))
+    wait_until(lambda: world.get("ctk", "short") is None, 30, lambda: "the Task outlives its ttlAfterFinished")
+
+    world.apply(workflow("long", [shell_step("sleep", "sleep 600")]))
+    world.apply(run("long-1", "long"))
+    world.wait_phase("ctk", "long-1-sleep", "Running")
+    world.kubectl("patch", "cwr", "long-1", "--type=merge", "-p", '{"spec":{"cancel":{"reason":"test"}}}')
+    assert world.wait_finished("cwr", "long-1")["phase"] == "Cancelled"
+
+    edit_and_forget_revisions(world)
+
+    runner.freeze()
+    world.wait_phase("cag", "worker", "Offline", 30)
+    runner.wake()
+    wait_until(lambda: any(e.get("series", {}).get("count", 0) > 1 for e in world.events("invalid")), 60,
+               lambda: "no Event became a series", interval=1)
+
+
+def edit_and_forget_revisions(world):
+    """A revision comes back (renumbered), one is not needed any more (deleted), one has its name taken (read)."""
+    manifest = workflow("edited", [shell_step("only", "true")], historyLimits={"succeeded": 1, "failed": 1}, triggers=[{"type": "Create"}])
+    world.apply(manifest)
+    world.kubectl("wait", "cwf/edited", "--for=jsonpath={.status.createdRun}", "--timeout=20s")
+    world.wait_phase("cwr", world.status("cwf", "edited")["createdRun"], "Succeeded")
+    for generation, command in ((2, "true # second"), (3, "true")):
+        manifest["spec"]["steps"] = [shell_step("only", command)]
+        world.apply(manifest)
+        world.kubectl("wait", "cwf/edited", f"--for=jsonpath={{.status.observedGeneration}}={generation}", "--timeout=20s")
+        world.apply(run(f"edited-{generation}", "edited"))
+        world.wait_phase("cwr", f"edited-{generation}", "Succeeded")
+    wait_until(lambda: len(world.list("cwr", "-l", "convoke.dev/workflow=edited")) == 1, 30, lambda: "historyLimits are not kept")
+    wait_until(lambda: len(world.list("controllerrevisions", "-l", "convoke.dev/workflow=edited")) == 1, 30,
+               lambda: "a revision that no run needs is still there")
+    world.kubectl("delete", "cwf", "edited", "--cascade=orphan")
+    world.apply(manifest)
+    world.wait_phase("cwf", "edited", "Ready")
+
+
+def operators_requests(cluster):
+    """(namespace, group, resource, verb, name, status) of each request of the operator that the API server wrote down."""
+    requests = []
+    for line in (cluster.directory / "audit.log").read_text().splitlines():
+        entry = json.loads(line)
+        if entry["user"]["username"] == OPERATOR_USER:
+            ref = entry["objectRef"]
+            resource = "/".join(filter(None, [ref["resource"], ref.get("subresource")]))
+            requests.append((ref.get("namespace"), ref.get("apiGroup", ""), resource, entry["verb"], ref.get("name"),
+                             entry.get("responseStatus", {}).get("code")))
+    return requests
+
+
+def is_by(right, request):
+    return all(wanted in (None, found) for wanted, found in zip(right[:1] + right[4:], (request[0], request[4]))) \
+        and right[1:4] == request[1:4]
+
+
+def test_without_drive_the_operator_changes_nothing(pod_world):
+    world = pod_world
+    drive = next(i for i, rule in enumerate(json.loads(world.kubectl("get", "clusterrole", "convoke-operator", "-o", "json").stdout)["rules"])
+                 if rule["verbs"] == ["drive"])
+    world.kubectl("patch", "clusterrole", "convoke-operator", "--type=json", "-p", json.dumps([{"op": "remove", "path": f"/rules/{drive}"}]))
+    operator = start_operator(world)
+    world.apply(workflow("refused", [shell_step("only", "true")]))
+    wait_until(lambda: "does not hold the verb drive on tasks.convoke.dev" in operator.log(), 30, operator.log_tail)
+    assert world.status("cwf", "refused") == {}
+    world.install()
+    world.wait_phase("cwf", "refused", "Ready", 60)
