@@ -16,7 +16,6 @@
 
 dir=${dir:-}
 node_components=(kube-scheduler node api-gate containerd kubelet)
-NODE_PACKAGES=(containerd runc containernetworking-plugins iptables iproute2 tini socat util-linux gcc libc6-dev)
 NODE_NAME=convoke-node
 pause_image=docker.io/library/convoke-pause:1
 
@@ -212,7 +211,11 @@ cluster_ip() { echo 10.0.0.1; }
 
 need_node_tools() {
   ((EUID == 0)) || die "a node needs root: it makes namespaces, cgroups and mounts"
-  need_apt "${NODE_PACKAGES[@]}"
+  # Another package than Debian's may have brought the first two, which would not go together.
+  need_tool ctr containerd
+  need_tool runc
+  need_tool sysctl procps
+  need_apt containernetworking-plugins iptables iproute2 tini socat util-linux gcc libc6-dev
 }
 
 link_node_programs() {
