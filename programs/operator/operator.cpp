@@ -204,6 +204,7 @@ struct Operator::Impl {
   }
 
   void make_endpoint() {
+    if (config.serve.address.empty()) return;
     health.add_ready_check("caches", [this]() -> Status {
       if (manager->caches_synced()) return {};
       std::string missing;
@@ -217,7 +218,7 @@ struct Operator::Impl {
 
   void make_manager() {
     runtime::ManagerParts parts;
-    parts.endpoints = {endpoint.get()};
+    if (endpoint != nullptr) parts.endpoints = {endpoint.get()};
     for (const auto& reflector : reflectors) parts.reflectors.push_back(reflector.get());
     parts.leader = leader.get();
     // The first list leaves a heap full of holes behind.

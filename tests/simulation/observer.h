@@ -1,0 +1,60 @@
+// The judge: sees every write of a Task and of a WorkflowRun as the API server takes it, and knows what must
+// never happen. It has rules of its own and shares no code with what it judges.
+//
+//   - phases move along the table only; a terminal phase stays;
+//   - an agent changes nothing but the report of a Task that is assigned to it, under the current assignment
+//   id;
+//   - an assignment id is never used twice, and no agent has more Tasks than its capacity;
+//   - a Task succeeds only by the report of the agent that it is assigned to, and never twice;
+//   - attempts are counted one by one, and there are no more than the Task allows;
+//   - at the end all has ended, and a run as its Tasks did.
+//
+// Thread safety: the API server calls it under its own lock; the rest is for the driver, when all is settled.
+// Errors: violations() says what happened, with the object and the virtual time.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controller/base/clock.h"
+#include "tests/fakes/fake_api_server.h"
+
+namespace convoke::simulation {
+
+// Clients are told apart by the beginning of their names.
+inline constexpr char kOperatorPrefix[] = "operator-";
+inline constexpr char kAgentPrefix[] = "agent-";
+
+class Observer {
+ public:
+  Observer(fakes::FakeApiServer& server, Clock& clock);
+
+  const std::vector<std::string>& violations() const { return violations_; }
+  std::size_t task_writes() const { return task_writes_; }
+  // What all must be like when faults have stopped and everybody had the time.
+  void judge_the_end();
+
+ private:
+  void see_task(const fakes::WriteReview& write);
+  void see_run(const fakes::WriteReview& write);
+  void judge_agent_write(const fakes::WriteReview& write);
+  void judge_phase(const Json& before, const Json& after);
+  void judge_assignment(const Json& before, const Json& after);
+  void judge_attempts(const Json& before, const Json& after);
+  void judge_success(const Json& after);
+  void count_active(const Json* before, const Json* after);
+  void judge_ended_run(const Json& run);
+  void violated(const Json& object, const std::string& rule);
+
+  fakes::FakeApiServer& server_;
+  Clock& clock_;
+  std::vector<std::string> violations_;
+  std::size_t task_writes_ = 0;
+  std::set<std::string> assignments_;                    // every id that was ever given
+  std::map<std::string, std::set<std::string>> active_;  // agent -> uids of its Tasks
+  std::map<std::string, int> capacities_;                // the highest that each agent ever had
+};
+
+}  // namespace convoke::simulation

@@ -1,0 +1,48 @@
+#include "tests/simulation/operator_process.h"
+
+#include <utility>
+
+namespace convoke::simulation {
+namespace {
+
+programs::OperatorConfig configuration() {
+  programs::OperatorConfig config;
+  config.serve.address = "";
+  config.leader_election.namespace_ = "default";
+  // Fewer threads make a simulation faster; two workers are enough to meet each other.
+  config.workers = {.task = 2, .workflow_run = 2, .workflow = 1, .agent = 1};
+  config.drain = std::chrono::seconds(5);
+  return config;
+}
+
+}  // namespace
+
+OperatorProcess::OperatorProcess(fakes::FakeApiServer& server, Clock& clock, const std::string& client,
+                                 std::uint64_t seed, Logger log)
+    : server_(server),
+      client_(client),
+      random_(make_seeded_random(seed)),
+      transport_(server.connect(client)),
+      operator_(std::make_unique<programs::Operator>(
+          configuration(),
+          programs::OperatorEnvironment{clock, *random_, *transport_, std::move(log), "fake", client})),
+      thread_(clock.start_thread(client, [this] {
+        (void)operator_->run();
+        ended_ = true;
+      })) {}
+
+OperatorProcess::~OperatorProcess() {
+  kill();
+  thread_->join();
+}
+
+void OperatorProcess::kill() {
+  server_.partition(client_, true);
+  operator_->request_stop();
+}
+
+void OperatorProcess::stop() {
+  operator_->request_stop();
+}
+
+}  // namespace convoke::simulation

@@ -1,0 +1,42 @@
+// One life of an operator in a simulation: the whole of convoke-operator, but for its HTTP endpoint, on a
+// connection of its own.
+//
+// kill() cuts it off from the API server for ever, as SIGKILL would, at whatever call it is in; its threads
+// then end by themselves while the simulation goes on. stop() is SIGTERM.
+//
+// Thread safety: for the driver. Ownership: server and clock outlive it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "controller/base/clock.h"
+#include "controller/base/random.h"
+#include "programs/operator/operator.h"
+#include "tests/fakes/fake_api_server.h"
+
+namespace convoke::simulation {
+
+class OperatorProcess {
+ public:
+  OperatorProcess(fakes::FakeApiServer& server, Clock& clock, const std::string& client, std::uint64_t seed,
+                  Logger log);
+  ~OperatorProcess();
+
+  void kill();
+  void stop();
+  bool has_ended() const { return ended_; }
+  const std::string& client() const { return client_; }
+
+ private:
+  fakes::FakeApiServer& server_;
+  const std::string client_;
+  std::unique_ptr<Random> random_;
+  std::unique_ptr<kube::Transport> transport_;
+  std::unique_ptr<programs::Operator> operator_;
+  std::atomic<bool> ended_ = false;
+  std::unique_ptr<Thread> thread_;
+};
+
+}  // namespace convoke::simulation
