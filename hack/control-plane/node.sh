@@ -98,9 +98,10 @@ node_is_healthy() {
   node) in_node ip -brief link show dev eth0 >/dev/null 2>&1 ;;
   api-gate) _get --cacert "$dir/pki/ca.crt" --resolve "kubernetes:443:$(_cable_address 1)" https://kubernetes/readyz >/dev/null ;;
   containerd) node_ctr version >/dev/null 2>&1 ;;
-  kubelet)
-    [[ $("$dir/bin/kubectl" --kubeconfig="$dir/kubeconfig" get node "$NODE_NAME" \
-      -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null) == True ]]
+  kubelet) # that the node is Ready is remembered for a while
+    in_node curl -q -sf --max-time 5 http://127.0.0.1:10248/healthz >/dev/null 2>&1 &&
+      [[ $("$dir/bin/kubectl" --kubeconfig="$dir/kubeconfig" get node "$NODE_NAME" \
+        -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null) == True ]]
     ;;
   esac
 }
@@ -223,9 +224,16 @@ link_node_programs() {
   built=$("$hack/control-plane/build" kube-scheduler kubelet)
   link_program kube-scheduler "$built"
   link_program kubelet "$built"
-  ln -sfn -- "$(command -v containerd)" "$dir/bin/containerd"
-  ln -sfn -- "$(command -v tini)" "$dir/bin/node"
-  ln -sfn -- "$(command -v socat)" "$dir/bin/api-gate"
+  _link_system_program containerd containerd
+  _link_system_program tini node
+  _link_system_program socat api-gate
+}
+
+# _link_system_program PROGRAM NAME. DIR/bin itself may be in PATH.
+_link_system_program() {
+  local program
+  program=$(PATH=:$PATH: && PATH=${PATH//":$dir/bin:"/:} && type -P "$1") || die "there is no $1"
+  ln -sfn -- "$program" "$dir/bin/$2"
 }
 
 # plug_in_cable: between this machine and the node, with the rule that makes the API server reachable in it
