@@ -256,28 +256,35 @@ plug_in_cable() {
   in_node iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE
 }
 
+# _cgroup_hierarchies: one (cgroup v2), or one for each controller (v1)
+_cgroup_hierarchies() {
+  local path
+  if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
+    echo /sys/fs/cgroup
+  else
+    for path in /sys/fs/cgroup/*/cgroup.procs; do echo "${path%/*}"; done
+  fi
+}
+
 make_node_cgroup() {
   local hierarchy
-  for hierarchy in /sys/fs/cgroup/*/; do
-    if [[ -e $hierarchy/cgroup.procs ]]; then mkdir -p -- "$hierarchy$(_node_cgroup)"; fi
-  done
-  if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then mkdir -p -- "/sys/fs/cgroup$(_node_cgroup)"; fi
+  while IFS= read -r hierarchy; do mkdir -p -- "$hierarchy$(_node_cgroup)"; done < <(_cgroup_hierarchies)
 }
 
 _remove_node_cgroup() {
-  local path left=0
-  for path in /sys/fs/cgroup/*/"$(_node_cgroup)" "/sys/fs/cgroup$(_node_cgroup)"; do
-    [[ -d $path ]] || continue
-    find "$path" -depth -type d -exec rmdir {} \; 2>/dev/null || left=1
+  local hierarchy path left=0
+  while IFS= read -r hierarchy; do
+    path=$hierarchy$(_node_cgroup)
+    if [[ -d $path ]]; then find "$path" -depth -type d -exec rmdir {} \; 2>/dev/null || true; fi
     if [[ -d $path ]]; then left=1; fi
-  done
+  done < <(_cgroup_hierarchies)
   return "$left"
 }
 
 # remove_node_traces: what the node has outside of its namespaces; the kernel ends its last processes in its own time
 remove_node_traces() {
   ip link delete "$(_cable_name)" 2>/dev/null || true
-  wait_until 20 _remove_node_cgroup || warn "cgroups of the node are left: /sys/fs/cgroup/*$(_node_cgroup)"
+  wait_until 20 _remove_node_cgroup || warn "cgroups of the node are left over: below /sys/fs/cgroup, named $(_node_cgroup)"
 }
 
 # node_ctr ARGUMENT...: containerd's own client, as Kubernetes' images are kept
