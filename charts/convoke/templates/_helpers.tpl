@@ -113,7 +113,8 @@ convoke.restartConfig: the part of the configuration that the operator reads onl
 reloaded while it runs.
 */}}
 {{- define "convoke.restartConfig" -}}
-{{- include "convoke.config" . }}
+{{- $config := omit (include "convoke.config" . | fromYaml) "events" "task" "run" "workflow" "agent" }}
+{{- mustMergeOverwrite (dict) $config (dict "log" (omit (default dict $config.log) "level")) | toYaml }}
 {{- end }}
 
 {{/* Of a runner; each takes a dict: root, runner. */}}
@@ -122,7 +123,7 @@ reloaded while it runs.
 {{- end }}
 
 {{- define "convoke.runnerNamespace" -}}
-{{- default (include "convoke.homeNamespace" .root) .runner.namespace }}
+{{- include "convoke.homed" (dict "root" .root "of" "runners" "agent" .runner) }}
 {{- end }}
 
 {{/* The operator's image, if the runners have none of their own. */}}
@@ -142,7 +143,7 @@ reloaded while it runs.
 
 {{/*
 convoke.agentIdentity: a Role that makes its holder one agent, and the bindings. Takes a dict: root, name (of the objects),
-namespace, agent, account (ServiceAccount in accountNamespace), component, labels, annotations.
+namespace, agent, subjects, component, labels, annotations.
 */}}
 {{- define "convoke.agentIdentity" -}}
 apiVersion: rbac.authorization.k8s.io/v1
@@ -154,8 +155,19 @@ rules:
     resources: [agents]
     resourceNames: [{{ .agent }}]
     verbs: [report]
-  {{- /* What any agent may do is written in files/agent-rbac.yaml. */}}
-  {{- toYaml (include "convoke.fileObject" (dict "root" .root "file" "files/agent-rbac.yaml" "kind" "ClusterRole" "name" "convoke-agent") | fromYaml).rules | nindent 2 }}
+  {{- /*
+  What any agent may do is written in files/agent-rbac.yaml. Here the agent is known, and so is its heartbeat: no other Lease,
+  such as the operator's own, is within its reach.
+  */}}
+  {{- range (include "convoke.fileObject" (dict "root" .root "file" "files/agent-rbac.yaml" "kind" "ClusterRole" "name" "convoke-agent") | fromYaml).rules }}
+  {{- if has "leases" .resources }}
+  {{- $create := mustMergeOverwrite (deepCopy .) (dict "verbs" (list "create")) }}
+  {{- $heartbeat := mustMergeOverwrite (deepCopy .) (dict "verbs" (without .verbs "create") "resourceNames" (list (printf "convoke-agent-%s" $.agent))) }}
+  {{- toYaml (list $create $heartbeat) | nindent 2 }}
+  {{- else }}
+  {{- toYaml (list .) | nindent 2 }}
+  {{- end }}
+  {{- end }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -166,7 +178,14 @@ roleRef:
   kind: Role
   name: {{ .name }}
 subjects:
-  - kind: ServiceAccount
-    name: {{ .account }}
-    namespace: {{ .accountNamespace }}
+  {{- toYaml .subjects | nindent 2 }}
+{{- end }}
+
+{{/* convoke.homed: the namespace of an agent of the values, which the operator must see. Takes a dict: root, of, agent. */}}
+{{- define "convoke.homed" -}}
+{{- $namespace := default (include "convoke.homeNamespace" .root) .agent.namespace }}
+{{- if and .root.Values.scope.namespaces (not (has $namespace .root.Values.scope.namespaces)) }}
+{{- fail (printf "%s: the namespace %s of %s is none of scope.namespaces (%s), so the operator would not see it" .of $namespace .agent.name (join ", " .root.Values.scope.namespaces)) }}
+{{- end }}
+{{- $namespace }}
 {{- end }}
