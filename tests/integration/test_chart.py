@@ -18,7 +18,7 @@ from harness.waiting import wait_until
 
 VALUES = pathlib.Path(__file__).parent / "chart-values"
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
-CONTROLLERS = "--controller-manager-arg=--controllers=deployment-controller,replicaset-controller,disruption-controller"
+CONTROLLERS = "--controller-manager-arg=--controllers=deployment-controller,replicaset-controller"
 
 
 @pytest.fixture(scope="module")
@@ -331,12 +331,12 @@ def test_without_helm_in_the_cluster_and_in_two_namespaces(bare, helm, tmp_path)
         admin.apply(objects)
         assert versions(admin, objects) == before
         assert pods.problem is None
-        admin.do("delete", "-f", "-", "--wait=false", document=[o for o in objects if o["kind"] != "CustomResourceDefinition"])
+        admin.do("delete", "-f", "-", document=objects)
         wait_until(lambda: not pods.pods, 60, pods.log)
 
 
 def versions(admin, objects):
     """resourceVersions of what nobody else writes to."""
-    wanted = [o for o in objects if o["kind"] not in ("Deployment", "PodDisruptionBudget")]
+    wanted = [o for o in objects if o["kind"] not in ("Deployment", "PodDisruptionBudget", "ValidatingAdmissionPolicy")]
     found = json.loads(admin.do("get", "-f", "-", "-o", "json", document=wanted))["items"]
     return {(o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]): o["metadata"]["resourceVersion"] for o in found}
