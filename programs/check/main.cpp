@@ -14,6 +14,7 @@
 #include "controller/kube/client_metrics.h"
 #include "controller/kube/config.h"
 #include "controller/kube/cpprest_transport.h"
+#include "programs/build_info/build_info.h"
 #include "programs/check/check.h"
 
 namespace convoke::check {
@@ -38,7 +39,7 @@ void add_flags(CLI::App& app, Invocation& invocation) {
   constexpr std::size_t kFlagColumn = 36;
   auto& config = invocation.config;
   app.get_formatter()->column_width(kFlagColumn);
-  app.set_version_flag("--version", std::string("convoke-check ") + CONVOKE_VERSION);
+  app.set_version_flag("--version", programs::version_text("convoke-check"));
   app.add_option("--kubeconfig", config.kubeconfig,
                  "Kubeconfig file. Empty: $KUBECONFIG, then in-cluster credentials, then ~/.kube/config");
   app.add_option("--context", config.context, "Context of the kubeconfig. Empty: its current one");
@@ -74,7 +75,7 @@ Result<Invocation> read_command_line(int argc, const char* const* argv) {
   } catch (const CLI::CallForHelp&) {
     invocation.print = app.help();
   } catch (const CLI::CallForVersion& version) {
-    invocation.print = std::string(version.what()) + '\n';
+    invocation.print = version.what();
   } catch (const CLI::Error& error) {
     return Error{ErrorCode::Invalid, std::string(error.what()) + " (see --help)"};
   }
