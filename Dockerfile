@@ -39,6 +39,7 @@ RUN if [ -n "$PREBUILT" ]; then mkdir -p /src/build/image && cp -r /prebuilt /sr
 
 # --- The files of the images, and their lists of parts ---
 FROM compile AS collect
+ARG SOURCE_DATE_EPOCH=
 RUN /src/hack/container/collect /src/build/image/bin /rootfs
 
 # --- Target operator ---

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "controller/base/clock.h"
@@ -41,13 +42,16 @@ class ReflectorSink {
 template <class T>
 class StoreSink final : public ReflectorSink {
  public:
-  explicit StoreSink(Store<T>& store) : store_(store) {}
+  // `namespace_` is that of the reflector's source: several reflectors, each of a namespace, may feed one
+  // store.
+  explicit StoreSink(Store<T>& store, std::string namespace_ = {})
+      : store_(store), namespace_(std::move(namespace_)) {}
   void begin_replace() override { pending_.clear(); }
   void add_to_replace(const Json& object) override {
     pending_.push_back(std::make_shared<const T>(T::from_json(object)));
   }
   void finish_replace(const std::string& resource_version) override {
-    store_.replace(std::move(pending_), resource_version);
+    store_.replace(std::move(pending_), resource_version, namespace_);
     pending_ = {};
   }
   void apply(const Json& object) override { store_.apply(std::make_shared<const T>(T::from_json(object))); }
@@ -58,6 +62,7 @@ class StoreSink final : public ReflectorSink {
 
  private:
   Store<T>& store_;
+  const std::string namespace_;
   std::vector<typename Store<T>::Ptr> pending_;
 };
 

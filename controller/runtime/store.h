@@ -19,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -57,8 +58,9 @@ class Store {
   std::size_t size() const;
 
   // From the reflector. replace: the complete state as of `resource_version`; objects that our own writes
-  // made newer than that stay.
-  void replace(std::vector<Ptr> objects, const std::string& resource_version);
+  // made newer than that stay. With a namespace it is the state of that one, and the others stay as they are.
+  void replace(std::vector<Ptr> objects, const std::string& resource_version,
+               const std::string& namespace_ = {});
   void apply(Ptr object);
   void remove(const kube::ObjectKey& key, const std::string& uid, const std::string& resource_version);
 
@@ -104,8 +106,8 @@ class Store {
   // Versions up to `dead_version` do not come back. Returns the iterator after the removed object.
   typename Objects::iterator take_out(typename Objects::iterator held, std::uint64_t dead_version,
                                       Changes& changes) REQUIRES(mutex_);
-  void take_out_unlisted(const std::vector<Ptr>& listed, std::uint64_t list_version, Changes& changes)
-      REQUIRES(mutex_);
+  void take_out_unlisted(const std::vector<Ptr>& listed, std::uint64_t list_version,
+                         const std::string& namespace_, Changes& changes) REQUIRES(mutex_);
   // Null `before`: an addition; null `after`: a removal.
   void reindex(const Ptr& before, const Ptr& after) REQUIRES(mutex_);
   void notify(const Changes& changes) const EXCLUDES(mutex_);
@@ -114,7 +116,7 @@ class Store {
   Objects objects_ GUARDED_BY(mutex_);
   std::map<std::string, Index> indexes_ GUARDED_BY(mutex_);
   Tombstones tombstones_ GUARDED_BY(mutex_);
-  bool listed_once_ GUARDED_BY(mutex_) = false;
+  std::set<std::string> listed_ GUARDED_BY(mutex_);  // namespaces; empty: all of them
   std::vector<Handler> handlers_;  // complete before the first object, constant from then on
 };
 

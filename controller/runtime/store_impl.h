@@ -69,12 +69,13 @@ const typename Store<T>::Objects* Store<T>::find_in_index(const std::string& ind
 // --- News ---
 
 template <class T>
-void Store<T>::replace(std::vector<Ptr> objects, const std::string& resource_version) {
+void Store<T>::replace(std::vector<Ptr> objects, const std::string& resource_version,
+                       const std::string& namespace_) {
   Changes changes;
   {
     MutexLock lock(mutex_);
-    const bool initial = !std::exchange(listed_once_, true);
-    take_out_unlisted(objects, kube::resource_version_number(resource_version), changes);
+    const bool initial = listed_.insert(namespace_).second;
+    take_out_unlisted(objects, kube::resource_version_number(resource_version), namespace_, changes);
     for (const Ptr& object : objects) {
       tombstones_.forgive(object->meta.uid);
       if (is_news(object)) {
@@ -193,14 +194,15 @@ typename Store<T>::Objects::iterator Store<T>::take_out(typename Objects::iterat
 
 template <class T>
 void Store<T>::take_out_unlisted(const std::vector<Ptr>& listed, std::uint64_t list_version,
-                                 Changes& changes) {
+                                 const std::string& namespace_, Changes& changes) {
   if (objects_.empty()) {
     return;
   }
   const Objects in_list(listed.begin(), listed.end());
   for (auto held = objects_.begin(); held != objects_.end();) {
+    const bool elsewhere = !namespace_.empty() && (*held)->meta.namespace_ != namespace_;
     const bool newer_than_list = list_version != 0 && version_of(**held) > list_version;
-    if (newer_than_list || in_list.contains(*held)) {
+    if (elsewhere || newer_than_list || in_list.contains(*held)) {
       ++held;
     } else {
       held = take_out(held, list_version, changes);

@@ -98,9 +98,10 @@ node_is_healthy() {
   node) in_node ip -brief link show dev eth0 >/dev/null 2>&1 ;;
   api-gate) _get --cacert "$dir/pki/ca.crt" --resolve "kubernetes:443:$(_cable_address 1)" https://kubernetes/readyz >/dev/null ;;
   containerd) node_ctr version >/dev/null 2>&1 ;;
-  kubelet)
-    [[ $("$dir/bin/kubectl" --kubeconfig="$dir/kubeconfig" get node "$NODE_NAME" \
-      -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null) == True ]]
+  kubelet) # that the node is Ready is remembered for a while
+    in_node curl -q -sf --max-time 5 http://127.0.0.1:10248/healthz >/dev/null 2>&1 &&
+      [[ $("$dir/bin/kubectl" --kubeconfig="$dir/kubeconfig" get node "$NODE_NAME" \
+        -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null) == True ]]
     ;;
   esac
 }
@@ -223,9 +224,16 @@ link_node_programs() {
   built=$("$hack/control-plane/build" kube-scheduler kubelet)
   link_program kube-scheduler "$built"
   link_program kubelet "$built"
-  ln -sfn -- "$(command -v containerd)" "$dir/bin/containerd"
-  ln -sfn -- "$(command -v tini)" "$dir/bin/node"
-  ln -sfn -- "$(command -v socat)" "$dir/bin/api-gate"
+  _link_system_program containerd containerd
+  _link_system_program tini node
+  _link_system_program socat api-gate
+}
+
+# _link_system_program PROGRAM NAME. DIR/bin itself may be in PATH.
+_link_system_program() {
+  local program
+  program=$(PATH=:$PATH: && PATH=${PATH//":$dir/bin:"/:} && type -P "$1") || die "there is no $1"
+  ln -sfn -- "$program" "$dir/bin/$2"
 }
 
 # plug_in_cable: between this machine and the node, with the rule that makes the API server reachable in it
@@ -248,28 +256,35 @@ plug_in_cable() {
   in_node iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE
 }
 
+# _cgroup_hierarchies: one (cgroup v2), or one for each controller (v1)
+_cgroup_hierarchies() {
+  local path
+  if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
+    echo /sys/fs/cgroup
+  else
+    for path in /sys/fs/cgroup/*/cgroup.procs; do echo "${path%/*}"; done
+  fi
+}
+
 make_node_cgroup() {
   local hierarchy
-  for hierarchy in /sys/fs/cgroup/*/; do
-    if [[ -e $hierarchy/cgroup.procs ]]; then mkdir -p -- "$hierarchy$(_node_cgroup)"; fi
-  done
-  if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then mkdir -p -- "/sys/fs/cgroup$(_node_cgroup)"; fi
+  while IFS= read -r hierarchy; do mkdir -p -- "$hierarchy$(_node_cgroup)"; done < <(_cgroup_hierarchies)
 }
 
 _remove_node_cgroup() {
-  local path left=0
-  for path in /sys/fs/cgroup/*/"$(_node_cgroup)" "/sys/fs/cgroup$(_node_cgroup)"; do
-    [[ -d $path ]] || continue
-    find "$path" -depth -type d -exec rmdir {} \; 2>/dev/null || left=1
+  local hierarchy path left=0
+  while IFS= read -r hierarchy; do
+    path=$hierarchy$(_node_cgroup)
+    if [[ -d $path ]]; then find "$path" -depth -type d -exec rmdir {} \; 2>/dev/null || true; fi
     if [[ -d $path ]]; then left=1; fi
-  done
+  done < <(_cgroup_hierarchies)
   return "$left"
 }
 
 # remove_node_traces: what the node has outside of its namespaces; the kernel ends its last processes in its own time
 remove_node_traces() {
   ip link delete "$(_cable_name)" 2>/dev/null || true
-  wait_until 20 _remove_node_cgroup || warn "cgroups of the node are left: /sys/fs/cgroup/*$(_node_cgroup)"
+  wait_until 20 _remove_node_cgroup || warn "cgroups of the node are left over: below /sys/fs/cgroup, named $(_node_cgroup)"
 }
 
 # node_ctr ARGUMENT...: containerd's own client, as Kubernetes' images are kept

@@ -16,6 +16,7 @@
 #include "controller/base/time_format.h"
 #include "controller/serve/address.h"
 #include "programs/build_info/build_info.h"
+#include "programs/operator/namespaces.h"
 #include "programs/operator/setting.h"
 
 namespace convoke::programs {
@@ -48,7 +49,8 @@ void add_connection(Settings& out, OperatorConfig& config) {
   out.push_back(bool_setting(
       "allowInsecure", "Accept a kubeconfig that skips TLS verification, and plain http to another machine",
       config.allow_insecure));
-  out.push_back(text_setting("namespace", "Watch this namespace only. Empty: all", config.namespace_));
+  out.push_back(text_setting("namespace", "Watch only these namespaces, separated by commas. Empty: all",
+                             config.namespace_, check_namespaces));
 }
 
 void add_leader_election(Settings& out, LeaderElectionConfig& config) {

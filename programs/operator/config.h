@@ -55,7 +55,7 @@ struct OperatorConfig {
   std::string kubeconfig;  // empty: as kube::load_config finds it
   std::string context;
   bool allow_insecure = false;
-  std::string namespace_;  // the only one that is watched; empty: all
+  std::string namespace_;  // those that are watched (namespaces.h); empty: all
   LeaderElectionConfig leader_election;
   ServeConfig serve;
   LogConfig log;

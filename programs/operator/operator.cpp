@@ -22,7 +22,11 @@
 #include "controller/serve/http_server.h"
 #include "controller/serve/process_metrics.h"
 #include "controller/serve/routes.h"
+<<<<<<< HEAD
 #include "programs/build_info/build_info.h"
+=======
+#include "programs/operator/namespaces.h"
+>>>>>>> 62b86ac (Check an installation with convoke-check; an operator may watch several namespaces)
 #include "reconcilers/agent/agent_reconciler.h"
 #include "reconcilers/api/caches.h"
 #include "reconcilers/task/scheduler.h"
@@ -180,9 +184,11 @@ struct Operator::Impl {
 
   template <class T>
   void add_reflector(const kube::ResourceType& type, const char* label, runtime::Store<T>& store) {
-    reflectors.push_back(std::make_unique<runtime::Reflector>(
-        client, env.clock, env.random, env.log, runtime::ReflectorSource{type, config.namespace_, label, ""},
-        std::make_unique<runtime::StoreSink<T>>(store)));
+    for (const auto& name : parse_namespaces(config.namespace_)) {
+      reflectors.push_back(std::make_unique<runtime::Reflector>(
+          client, env.clock, env.random, env.log, runtime::ReflectorSource{type, name, label, ""},
+          std::make_unique<runtime::StoreSink<T>>(store, name)));
+    }
   }
 
   void make_reflectors() {

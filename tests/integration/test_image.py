@@ -17,6 +17,7 @@ from harness.world import OPERATOR_USER, run, shell_step, task, workflow
 from test_main_job import DIAMOND
 
 SIZE_LIMIT = 60_000_000
+KEPT_REVISIONS = 10  # kKeptRevisions in reconcilers/workflow/history.h
 # What the engine adds to a container, and no image holds.
 ADDED = re.compile(r"(\.dockerenv|dev|proc|sys|etc/(hosts|hostname|resolv\.conf|mtab))(/.*)?$")
 
@@ -115,7 +116,6 @@ def test_two_builds_are_the_same(tmp_path):
         shutil.copy(REPO / name, copy / name)
     (copy / "hack/container/unlike-before").touch()
     epoch = subprocess.run(["date", "-d", labels["org.opencontainers.image.created"], "+%s"], check=True, capture_output=True, text=True)
-    import os
     again = build_images(copy, "operator", "--tag", "again", "--commit", labels["org.opencontainers.image.revision"],
                          environment={**os.environ, "SOURCE_DATE_EPOCH": epoch.stdout.strip()})["convoke-operator"]
     try:
@@ -202,20 +202,25 @@ def do_all_that_needs_a_right(world, runner):
 
 
 def edit_and_forget_revisions(world):
-    """A revision comes back (renumbered), one is not needed any more (deleted), one has its name taken (read)."""
+    """A revision comes back (renumbered), some are too many (deleted), one has its name taken (read)."""
     manifest = workflow("edited", [shell_step("only", "true")], historyLimits={"succeeded": 1, "failed": 1}, triggers=[{"type": "Create"}])
     world.apply(manifest)
     world.kubectl("wait", "cwf/edited", "--for=jsonpath={.status.createdRun}", "--timeout=20s")
     world.wait_phase("cwr", world.status("cwf", "edited")["createdRun"], "Succeeded")
-    for generation, command in ((2, "true # second"), (3, "true")):
-        manifest["spec"]["steps"] = [shell_step("only", command)]
+    for generation in range(2, KEPT_REVISIONS + 4):
+        manifest["spec"]["steps"] = [shell_step("only", "true" if generation == 3 else f"exit {generation}")]
         world.apply(manifest)
         world.kubectl("wait", "cwf/edited", f"--for=jsonpath={{.status.observedGeneration}}={generation}", "--timeout=20s")
-        world.apply(run(f"edited-{generation}", "edited"))
-        world.wait_phase("cwr", f"edited-{generation}", "Succeeded")
-    wait_until(lambda: len(world.list("cwr", "-l", "convoke.dev/workflow=edited")) == 1, 30, lambda: "historyLimits are not kept")
-    wait_until(lambda: len(world.list("controllerrevisions", "-l", "convoke.dev/workflow=edited")) == 1, 30,
-               lambda: "a revision that no run needs is still there")
+    revisions = wait_until(lambda: [r for r in [world.list("controllerrevisions", "-l", "convoke.dev/workflow=edited")]
+                                    if len(r) == KEPT_REVISIONS + 1], 30, lambda: "too many revisions are kept")[0]
+    assert 2 not in {r["revision"] for r in revisions}
+    manifest["spec"]["steps"] = [shell_step("only", "true")]
+    world.apply(manifest)
+    for number in (1, 2):
+        world.apply(run(f"edited-{number}", "edited"))
+        world.wait_phase("cwr", f"edited-{number}", "Succeeded")
+    wait_until(lambda: len([r for r in world.list("cwr") if r["spec"].get("workflowName") == "edited"]) == 1, 30,
+               lambda: "historyLimits are not kept")
     world.kubectl("delete", "cwf", "edited", "--cascade=orphan")
     world.apply(manifest)
     world.wait_phase("cwf", "edited", "Ready")

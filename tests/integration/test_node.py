@@ -6,6 +6,7 @@ import pytest
 import yaml
 from harness.container import images, service_account
 from harness.dev_cluster import NodeCluster
+from harness.helm import CHART, Helm
 from harness.waiting import wait_until
 from harness.world import World, run, shell_step, workflow
 from test_main_job import DIAMOND
@@ -106,3 +107,30 @@ def test_convoke_runs_as_pods_and_outlives_its_leader(world):
         assert [c["restartCount"] for c in pod["status"]["containerStatuses"]] == [0], explain(world)
     said = world.kubectl("-n", "convoke-system", "logs", leader(world)).stdout.splitlines()
     assert json.loads(said[0])["message"] == "starting"
+
+
+def test_the_chart_installs_itself_rolls_and_passes_its_own_test(world, node):
+    """With a runner; --take-ownership, since kubectl has installed CRDs and policies before."""
+    helm = Helm(node)
+    world.kubectl("-n", "convoke-system", "delete", "deployments", "--all", "--cascade=foreground")  # one operator is enough
+    repository, tag = images()["convoke-operator"].rsplit(":", 1)
+    values = ["--set", f"image.repository={repository},image.tag={tag},image.pullPolicy=Never",
+              "--set", f"runnerImage.repository={images()['convoke-runner'].rsplit(':', 1)[0]},runnerImage.tag={tag}",
+              "--set", "runnerImage.pullPolicy=Never,runners[0].name=builder,runners[0].config.shell=true"]
+    wait = ["--wait", "--timeout", "120s"]
+    try:
+        done = helm.run("install", "convoke", CHART, "--take-ownership", *values, *wait)
+        assert done.returncode == 0, f"{done.stderr}\n{explain(world)}"
+        done = helm.run("test", "convoke", "--logs")
+        assert done.returncode == 0 and "passed after" in done.stdout, f"{done.stdout}{done.stderr}\n{explain(world)}"
+        world.kubectl("-n", "convoke-system", "wait", "cag/builder", "--for=condition=Ready", "--timeout=60s")
+        before = {p["metadata"]["name"] for p in chart_pods(world)}
+        helm.do("upgrade", "convoke", CHART, *values, *wait, "--set", "podAnnotations.rolled=yes")
+        wait_until(lambda: not before & {p["metadata"]["name"] for p in chart_pods(world)}, 90, lambda: explain(world))
+        assert all(s["restartCount"] == 0 for p in chart_pods(world) for s in p["status"]["containerStatuses"]), explain(world)
+    finally:
+        helm.do("uninstall", "convoke", "--wait", "--timeout", "120s")
+
+
+def chart_pods(world):
+    return world.list("pods", "-l", "app.kubernetes.io/component=operator", namespace="convoke-system")

@@ -8,7 +8,7 @@ REPO = pathlib.Path(__file__).resolve().parents[3]
 
 
 class DevCluster:
-    """A running cluster with the CRDs of this tree. `environment` makes it the cluster of kubectl and etcdctl."""
+    """A running cluster, with the CRDs of this tree unless told otherwise. `environment` makes it the cluster of kubectl and etcdctl."""
 
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
@@ -17,8 +17,8 @@ class DevCluster:
         self.environment = {}
         self._users = {}
 
-    def up(self):
-        self.dev_cluster("up", "--crds", REPO / "crds")
+    def up(self, *options, crds=True):
+        self.dev_cluster("up", *options, *(["--crds", REPO / "crds"] if crds else []))
         self.environment = self._environment()
         return self
 

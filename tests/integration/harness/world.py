@@ -38,7 +38,7 @@ class World:
         return self.kubectl("create", "-f", "-", input=yaml.safe_dump(manifest))
 
     def get(self, kind, name, namespace="default"):
-        done = self.kubectl("-n", namespace, "get", kind, name, "-o", "json", "--ignore-not-found", check=False)
+        done = self.kubectl("-n", namespace, "get", kind, name, "-o", "json", "--ignore-not-found", "--show-managed-fields", check=False)
         return json.loads(done.stdout) if done.returncode == 0 and done.stdout.strip() else None
 
     def list(self, kind, *selectors, namespace="default"):

@@ -219,6 +219,17 @@ TEST_F(StoreTest, WhatAListLacksIsRemoved) {
   EXPECT_THAT(changes, ElementsAre("- -> a/u1@1 (initial)", "- -> b/u2@2 (initial)", "a/u1@1 -> -"));
 }
 
+TEST_F(StoreTest, TheListOfANamespaceLeavesTheOthersAlone) {
+  store.replace({thing("a", "u1", "1")}, "3", "default");
+  Thing elsewhere;
+  elsewhere.meta = {.namespace_ = "team-b", .name = "b", .uid = "u2", .resource_version = "2"};
+  store.replace({std::make_shared<const Thing>(elsewhere)}, "4", "team-b");
+  EXPECT_THAT(contents(), ElementsAre("a/u1@1", "b/u2@2"));
+  store.replace({}, "6", "team-b");
+  EXPECT_THAT(contents(), ElementsAre("a/u1@1"));
+  EXPECT_THAT(changes, ElementsAre("- -> a/u1@1 (initial)", "- -> b/u2@2 (initial)", "b/u2@2 -> -"));
+}
+
 TEST_F(StoreTest, WhatOurWritesMadeNewerThanTheListStays) {
   store.overlay(thing("a", "u1", "10"));
   store.overlay(thing("b", "u2", "11"));

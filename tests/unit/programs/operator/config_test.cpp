@@ -133,11 +133,11 @@ TEST(OperatorConfigYaml, EveryKeyIsRead) {
 
 TEST(OperatorConfigYaml, WhatIsPrintedReadsAsTheSame) {
   OperatorConfig config;
-  config.namespace_ = "12: [x]";
+  config.context = "12: [x]";
   OperatorConfig again;
   const Status status = apply_yaml(again, print_yaml(config), "c.yaml");
   ASSERT_TRUE(status) << status.error().message;
-  EXPECT_EQ(again.namespace_, config.namespace_);
+  EXPECT_EQ(again.context, config.context);
   EXPECT_EQ(print_yaml(again), print_yaml(config));
 }
 
