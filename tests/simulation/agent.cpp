@@ -118,23 +118,22 @@ void Agent::run() {
 void Agent::beat() {
   const kube::ObjectKey key{"default", api::heartbeat_lease_name(name_)};
   const auto now = format_micro_time(clock_.wall_now());
-  Status done;
+  bool beaten = false;
   if (has_lease_) {
-    done =
-        client_
-            .patch(kube::kLease, key, {{"spec", {{"renewTime", now}, {"holderIdentity", client_name_}}}}, {})
-            .map([](const Json&) {});
-    if (!done && done.error().code == ErrorCode::NotFound) has_lease_ = false;
+    const Json patch = {{"spec", {{"renewTime", now}, {"holderIdentity", client_name_}}}};
+    const auto renewed = client_.patch(kube::kLease, key, patch, {});
+    beaten = renewed.has_value();
+    has_lease_ = renewed || renewed.error().code != ErrorCode::NotFound;
   } else {
+    const Json labels = {{api::label::kAgent, name_}};
     const auto made = client_.create(
         kube::kLease,
-        {{"metadata",
-          {{"name", key.name}, {"namespace", key.namespace_}, {"labels", {{api::label::kAgent, name_}}}}},
+        {{"metadata", {{"name", key.name}, {"namespace", key.namespace_}, {"labels", labels}}},
          {"spec", {{"holderIdentity", client_name_}, {"leaseDurationSeconds", 30}, {"renewTime", now}}}});
+    beaten = made.has_value();
     has_lease_ = made || made.error().code == ErrorCode::AlreadyExists;
-    if (!made) done = made.error();
   }
-  next_beat_ = clock_.monotonic_now() + (done ? kBeatInterval : Duration(1s));
+  next_beat_ = clock_.monotonic_now() + (beaten ? kBeatInterval : Duration(1s));
 }
 
 std::optional<Agent::Work> Agent::next_due(MonotonicTime now) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "controller/base/time_format.h"
+#include "reconcilers/api/agent.h"
 #include "reconcilers/api/task.h"
 #include "reconcilers/api/workflow_run.h"
 
