@@ -42,10 +42,10 @@ class ReflectorSink {
 template <class T>
 class StoreSink final : public ReflectorSink {
  public:
-  // `namespace_` is that of the reflector's source: several reflectors, each of a namespace, may feed one
+  // `only_namespace` is that of the reflector's source: several reflectors, each of a namespace, may feed one
   // store.
-  explicit StoreSink(Store<T>& store, std::string namespace_ = {})
-      : store_(store), namespace_(std::move(namespace_)) {}
+  explicit StoreSink(Store<T>& store, std::string only_namespace = {})
+      : store_(store), namespace_(std::move(only_namespace)) {}
   void begin_replace() override { pending_.clear(); }
   void add_to_replace(const Json& object) override {
     pending_.push_back(std::make_shared<const T>(T::from_json(object)));
