@@ -186,7 +186,10 @@ void Simulation::create_task() {
                {"priority", 1 + dice_.below(5)},
                {"retry", {{"limit", dice_.below(4)}, {"backoff", {{"base", "1s"}, {"max", "10s"}}}}}};
   if (dice_.chance(20)) spec["timeout"] = std::to_string(2 + dice_.below(20)) + "s";
-  if (dice_.chance(10)) spec["agentName"] = agent_name(dice_.below(kAgents));
+  if (dice_.chance(10)) {
+    spec["type"] = "build";  // which every agent can do
+    spec["agentName"] = agent_name(dice_.below(kAgents));
+  }
   if (dice_.chance(10)) spec["deadline"] = std::to_string(20 + dice_.below(100)) + "s";
   if (dice_.chance(5)) spec["suspend"] = true;
   const std::string name = "task" + std::to_string(tasks_++);
