@@ -9,7 +9,8 @@ import subprocess
 import tarfile
 
 import pytest
-from harness.container import (USER, ContainerOperator, ContainerRunner, ServiceAccount, build_images, docker, images,
+import yaml
+from harness.container import (OPERATOR_RBAC, USER, ContainerOperator, ContainerRunner, ServiceAccount, build_images, docker, images,
                                operator_rules, service_account)
 from harness.processes import REPO
 from harness.waiting import wait_until
@@ -247,9 +248,10 @@ def is_by(right, request):
 
 def test_without_drive_the_operator_changes_nothing(pod_world):
     world = pod_world
-    drive = next(i for i, rule in enumerate(json.loads(world.kubectl("get", "clusterrole", "convoke-operator", "-o", "json").stdout)["rules"])
-                 if rule["verbs"] == ["drive"])
-    world.kubectl("patch", "clusterrole", "convoke-operator", "--type=json", "-p", json.dumps([{"op": "remove", "path": f"/rules/{drive}"}]))
+    manifests = list(yaml.safe_load_all(OPERATOR_RBAC.read_text()))
+    for manifest in manifests:
+        manifest["rules"] = [rule for rule in manifest.get("rules", []) if rule["verbs"] != ["drive"]] or None
+    world.apply(*({k: v for k, v in manifest.items() if v is not None} for manifest in manifests))
     operator = start_operator(world)
     world.apply(workflow("refused", [shell_step("only", "true")]))
     wait_until(lambda: "does not hold the verb drive on tasks.convoke.dev" in operator.log(), 30, operator.log_tail)
