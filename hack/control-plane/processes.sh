@@ -225,6 +225,7 @@ spawn() {
   (
     cd -- "$dir" || exit
     _close_inherited
+    if ((${#launcher[@]})); then umask 022; fi # containers must be able to read what is made for them
     exec env -i HOME="$HOME" PATH="$PATH" setsid "${launcher[@]}" "$dir/bin/$component" "${arguments[@]}" </dev/null >>"$log" 2>&1
   ) &
   pid=$!
