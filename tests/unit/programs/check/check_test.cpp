@@ -89,7 +89,8 @@ TEST_F(CheckTest, ARunThatFailedIsExplainedByItsTasks) {
         {{"phase", "Queued"},
          {"reason", "NoEligibleAgent"},
          {"message", "no agent fits"},
-         {"assignment", {{"rejected", {{{"agentName", "builder"}, {"reason", "it lacks shell"}}}}}}}}});
+         {"assignment",
+          {{"rejected", Json::array({{{"agentName", "builder"}, {"reason", "it lacks shell"}}})}}}}}});
   const auto outcome =
       check_with({{"phase", "Failed"}, {"reason", "Timeout"}, {"message", "too slow"}}, CheckConfig{});
   ASSERT_FALSE(outcome);
