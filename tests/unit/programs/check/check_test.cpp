@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <prometheus/registry.h>
 
 #include "controller/kube/client_metrics.h"
 #include "reconcilers/api/agent.h"
