@@ -22,11 +22,8 @@
 #include "controller/serve/http_server.h"
 #include "controller/serve/process_metrics.h"
 #include "controller/serve/routes.h"
-<<<<<<< HEAD
 #include "programs/build_info/build_info.h"
-=======
 #include "programs/operator/namespaces.h"
->>>>>>> 62b86ac (Check an installation with convoke-check; an operator may watch several namespaces)
 #include "reconcilers/agent/agent_reconciler.h"
 #include "reconcilers/api/caches.h"
 #include "reconcilers/task/scheduler.h"
