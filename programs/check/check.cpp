@@ -33,13 +33,13 @@ Json step(const CheckConfig& config, const std::string& name, const Json& parame
 Json workflow(const CheckConfig& config, const std::string& name) {
   Json second =
       step(config, "second", {{"command", kShellCommand}, {"answer", "$(steps.first.outputs.answer)"}});
-  second["dependsOn"] = {"first"};
+  second["dependsOn"] = Json::array({"first"});
   const Json outputs = {{"name", "answer"}, {"value", "$(steps.second.outputs.answer)"}};
   return {{"metadata", {{"name", name}, {"namespace", config.namespace_}}},
           {"spec",
            {{"description", "A sample that convoke-check made, and removes when it ends."},
             {"triggers", Json::array()},
-            {"steps", {step(config, "first", {{"command", kShellCommand}}), std::move(second)}},
+            {"steps", Json::array({step(config, "first", {{"command", kShellCommand}}), std::move(second)})},
             {"outputs", Json::array({outputs})}}}};
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include <CLI/CLI.hpp>
+#include <prometheus/registry.h>
 
 #include "controller/base/random.h"
 #include "controller/base/time_format.h"
