@@ -18,6 +18,7 @@
 #include "controller/runtime/leader_election.h"
 #include "controller/runtime/manager.h"
 #include "controller/runtime/reflector.h"
+#include "controller/runtime/reflector_metrics.h"
 #include "controller/serve/health.h"
 #include "controller/serve/http_server.h"
 #include "controller/serve/process_metrics.h"
@@ -29,6 +30,7 @@
 #include "reconcilers/task/scheduler.h"
 #include "reconcilers/task/task_metrics.h"
 #include "reconcilers/task/task_reconciler.h"
+#include "reconcilers/task/waiting_metrics.h"
 #include "reconcilers/workflow/run_reconciler.h"
 #include "reconcilers/workflow/workflow_reconciler.h"
 
@@ -143,6 +145,7 @@ struct Operator::Impl {
                         client_options(nullptr, election.request_deadline())),
         events(event_client, env.clock, env.log, *registry, event_options(config.events, env.identity)),
         task_metrics(*registry),
+        waiting_metrics(std::make_shared<task::WaitingMetrics>(env.clock)),
         scheduler(env.clock, task_metrics),
         task_reconciler({client, caches, scheduler, env.clock, env.random, events, task_metrics}, env.log,
                         task_timing()),
@@ -172,6 +175,9 @@ struct Operator::Impl {
   // The order of watch() is the order in which handlers see a change: the scheduler knows a Task before its
   // reconcile is queued.
   void make_controllers() {
+    caches.tasks.add_handler([waiting = waiting_metrics](const runtime::Store<api::Task>::Change& change) {
+      waiting->task_changed(change.before.get(), change.after.get());
+    });
     task_reconciler.watch(add_controller("task", config.workers.task, task_reconciler).queue());
     agent_reconciler.watch(add_controller("agent", config.workers.agent, agent_reconciler).queue());
     workflow_reconciler.watch(
@@ -213,9 +219,13 @@ struct Operator::Impl {
       for (const auto& line : manager->unsynced()) missing += (missing.empty() ? "" : "; ") + line;
       return {ErrorCode::Unavailable, missing};
     });
-    endpoint = std::make_unique<ServeEndpoint>(
-        env.clock, config.serve.address,
-        serve::make_routes(health, {registry, std::make_shared<serve::ProcessMetrics>()}), env.log);
+    std::vector<const runtime::Reflector*> watched;
+    for (const auto& reflector : reflectors) watched.push_back(reflector.get());
+    const serve::Collectables metrics{
+        registry, waiting_metrics, std::make_shared<runtime::ReflectorMetrics>(env.clock, std::move(watched)),
+        std::make_shared<serve::ProcessMetrics>()};
+    endpoint = std::make_unique<ServeEndpoint>(env.clock, config.serve.address,
+                                               serve::make_routes(health, metrics), env.log);
   }
 
   void make_manager() {
@@ -244,6 +254,7 @@ struct Operator::Impl {
   runtime::ApiEventRecorder events;
   api::Caches caches;
   task::TaskMetrics task_metrics;
+  std::shared_ptr<task::WaitingMetrics> waiting_metrics;
   task::Scheduler scheduler;
   task::TaskReconciler task_reconciler;
   agent::AgentReconciler agent_reconciler;

@@ -102,6 +102,7 @@ void TaskReconciler::task_changed(const TaskChange& change, runtime::WorkQueue& 
 
 void TaskReconciler::agent_changed(const AgentChange& change, runtime::WorkQueue& queue) {
   const kube::ObjectMeta& meta = (change.after ? change.after : change.before)->meta;
+  parts_.metrics.agent_changed(change.before.get(), change.after.get());
   if (change.before && !change.after) {
     parts_.scheduler.remove_agent(meta.key(), meta.uid);
   }
@@ -249,10 +250,13 @@ ReconcileResult TaskReconciler::write_failed(const api::Task& task, const Error&
 
 void TaskReconciler::tell(const api::Task& task, const TaskSnapshot& snapshot, const TaskDecision& decision) {
   if (decision.attempt_ended) {
-    parts_.metrics.attempt_ended(*decision.attempt_ended);
+    const api::AttemptRecord& attempt = decision.status->attempts.back();
+    const auto agent = parts_.caches.agents.get({task.meta.namespace_, attempt.agent_name});
+    parts_.metrics.attempt_ended(task, attempt, agent.get());
   }
+  parts_.metrics.finished(task.status, *decision.status);
   if (decision.status->phase == api::TaskPhase::Assigned && !is_live(task)) {
-    parts_.metrics.assigned(snapshot.outlook.waited);
+    parts_.metrics.assigned(task, snapshot.outlook.waited);
   }
   for (const TaskEvent& event : decision.events) {
     parts_.events.record(api::reference(task), event.type, event.reason, event.action, event.note);

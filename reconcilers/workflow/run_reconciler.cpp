@@ -198,7 +198,7 @@ ReconcileResult RunReconciler::write_failed(const RunPtr& run, const api::Workfl
 }
 
 void RunReconciler::announce(const api::WorkflowRun& run, const api::WorkflowRunStatus& status) {
-  metrics_.status_written(run.status, status, clock_.wall_now());
+  metrics_.status_written(run, status, clock_.wall_now());
   for (const auto& note : events_between(run.status, status)) {
     events_.record(api::reference(run), note.type, note.reason, note.action, note.note);
   }

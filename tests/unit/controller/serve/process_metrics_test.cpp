@@ -28,7 +28,7 @@ TEST(ProcessMetrics, NameMayHoldSpacesAndParentheses) {
 }
 
 TEST(ProcessMetrics, MissingProcLeavesTheMetricsOut) {
-  EXPECT_TRUE(ProcessMetrics("/nonexistent").Collect().empty());
+  EXPECT_TRUE(ProcessMetrics("/nonexistent", "/nonexistent").Collect().empty());
 }
 
 TEST(ProcessMetrics, ThisProcessHasPlausibleNumbers) {

@@ -379,7 +379,8 @@ TEST_F(TaskReconcilerTest, AShortTaskTakesTwoWritesOfTheOperator) {
   EXPECT_THAT(op.metrics(), HasSubstr("convoke_tasks{phase=\"Succeeded\"} 1"));
   EXPECT_THAT(op.metrics(), HasSubstr("convoke_tasks{phase=\"Pending\"} 0"));
   EXPECT_THAT(op.metrics(), HasSubstr("convoke_task_attempts_total{outcome=\"Succeeded\"} 1"));
-  EXPECT_THAT(op.metrics(), HasSubstr("convoke_task_assign_seconds_count 1"));
+  EXPECT_THAT(op.metrics(),
+              HasSubstr("convoke_task_assign_seconds_count{priority=\"3\",type=\"compile\"} 1"));
 }
 
 TEST_F(TaskReconcilerTest, ProgressReportsCostNothing) {
