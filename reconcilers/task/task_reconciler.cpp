@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "reconcilers/task/reasons.h"
+#include "reconcilers/task/task_audit.h"
 
 namespace convoke::task {
 namespace {
@@ -216,6 +217,9 @@ ReconcileResult TaskReconciler::remove(const api::Task& task) {
   if (!removed && removed.error().code != ErrorCode::NotFound) {
     return Retry{removed.error().with_context("deleting Task " + key.str() + ", which finished long ago")};
   }
+  if (removed && parts_.audit != nullptr) {
+    parts_.audit->record(audit_of_removal(task));
+  }
   // With finalizers it is still there, and the watch will say when it is gone.
   if (task.meta.finalizers.empty()) {
     parts_.caches.tasks.overlay_removed(key, task.meta.uid);
@@ -227,6 +231,9 @@ Status TaskReconciler::write(const api::Task& task, const api::TaskStatus& statu
   const Result<Json> answer = parts_.client.update_status(api::kTask, api::status_update(task, status));
   if (!answer) {
     return answer.error();
+  }
+  if (const auto entry = audit_entry(task, status, *answer); entry && parts_.audit != nullptr) {
+    parts_.audit->record(*entry);
   }
   own_writes_.overlay(parts_.caches.tasks, api::Task::from_json(*answer));
   return {};
