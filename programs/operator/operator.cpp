@@ -24,6 +24,7 @@
 #include "controller/serve/process_metrics.h"
 #include "controller/serve/routes.h"
 #include "programs/build_info/build_info.h"
+#include "programs/operator/audit_file.h"
 #include "programs/operator/namespaces.h"
 #include "reconcilers/agent/agent_reconciler.h"
 #include "reconcilers/api/caches.h"
@@ -144,14 +145,16 @@ struct Operator::Impl {
         election_client(env.transport, env.clock, env.random, client_metrics,
                         client_options(nullptr, election.request_deadline())),
         events(event_client, env.clock, env.log, *registry, event_options(config.events, env.identity)),
+        audit(make_audit(config.audit, env, *registry)),
         task_metrics(*registry),
         waiting_metrics(std::make_shared<task::WaitingMetrics>(env.clock)),
         scheduler(env.clock, task_metrics),
-        task_reconciler({client, caches, scheduler, env.clock, env.random, events, task_metrics}, env.log,
-                        task_timing()),
-        agent_reconciler({client, caches, env.clock, events, *registry}, env.log),
-        workflow_reconciler(client, caches, events, env.clock, env.log),
-        run_reconciler(client, caches, events, env.clock, env.log, *registry, {config.run.status_interval}) {
+        task_reconciler({client, caches, scheduler, env.clock, env.random, events, task_metrics, audit.get()},
+                        env.log, task_timing()),
+        agent_reconciler({client, caches, env.clock, events, *registry, audit.get()}, env.log),
+        workflow_reconciler(client, caches, events, env.clock, env.log, workflow_options()),
+        run_reconciler(client, caches, events, env.clock, env.log, *registry,
+                       {config.run.status_interval, audit.get()}) {
     register_build_info(*registry);
     make_controllers();
     make_reflectors();
@@ -160,10 +163,23 @@ struct Operator::Impl {
     make_manager();
   }
 
+  // Null without an audit log.
+  static std::unique_ptr<AuditFile> make_audit(const AuditConfig& config, const OperatorEnvironment& env,
+                                               prometheus::Registry& registry) {
+    if (config.path.empty()) return nullptr;
+    return std::make_unique<AuditFile>(env.clock, env.log, registry, config.path, env.identity);
+  }
+
   task::TaskTiming task_timing() const {
     task::TaskTiming timing;
     timing.running_write_delay = config.task.running_write_delay;
     return timing;
+  }
+
+  workflow::WorkflowReconcilerOptions workflow_options() const {
+    workflow::WorkflowReconcilerOptions options;
+    options.audit = audit.get();
+    return options;
   }
 
   runtime::Controller& add_controller(const std::string& name, int workers, runtime::Reconciler& reconciler) {
@@ -253,6 +269,7 @@ struct Operator::Impl {
   kube::Client election_client;
   runtime::ApiEventRecorder events;
   api::Caches caches;
+  std::unique_ptr<AuditFile> audit;
   task::TaskMetrics task_metrics;
   std::shared_ptr<task::WaitingMetrics> waiting_metrics;
   task::Scheduler scheduler;
@@ -274,7 +291,13 @@ Operator::Operator(OperatorConfig config, OperatorEnvironment environment)
 Operator::~Operator() = default;
 
 Status Operator::run() {
-  return impl_->manager->run();
+  AuditFile* const audit = impl_->audit.get();
+  if (audit != nullptr) {
+    if (auto opened = audit->open(); !opened) return opened;
+  }
+  auto ended = impl_->manager->run();
+  if (audit != nullptr) audit->stop();  // workers that wait for it can end
+  return ended;
 }
 
 void Operator::request_stop() {
