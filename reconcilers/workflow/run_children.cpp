@@ -6,6 +6,7 @@
 #include "controller/kube/errors.h"
 #include "reconcilers/workflow/child_name.h"
 #include "reconcilers/workflow/reasons.h"
+#include "reconcilers/workflow/workflow_audit.h"
 #include "reconcilers/workflow/run_start.h"
 
 namespace convoke::workflow {

@@ -120,16 +120,13 @@ TEST(AuditLine, SaysWhatWhyAndWho) {
   entry.assignment = {"id-1", "CapabilityMatch", "10", 2, "", {{"other", "is full (1 of 1)"}}};
   const auto line = parse_json(audit_line(entry, WallTime(0s), 5, 9, "me_1"));
   ASSERT_TRUE(line);
-  EXPECT_EQ(*line, *parse_json(R"({
+  EXPECT_EQ(*line, *parse_json(R"json({
     "time": "1970-01-01T00:00:00.000000Z", "action": "Status", "kind": "Task", "namespace": "default",
     "name": "build", "uid": "u-1", "resourceVersion": "42", "generation": 3, "from": "Queued", "to": "Assigned",
     "reason": "Assigned", "by": "operator", "attempt": 2, "agent": "builder",
     "assignment": {"id": "id-1", "strategy": "CapabilityMatch", "score": "10", "candidates": 2,
-                   "rejected": [{"agent": "other", "reason": "is full (1 of 1)"
-}]
-}
-, "reconcileID" : 9, "operator" : "me_1", "number" : 5
-})"));
+                   "rejected": [{"agent": "other", "reason": "is full (1 of 1)"}]},
+    "reconcileID": 9, "operator": "me_1", "number": 5})json"));
 }
 
 }  // namespace
