@@ -88,7 +88,7 @@ def prometheus(world):
 
 def test_a_real_prometheus_sees_all_that_dashboards_and_alerts_ask_for(world, prometheus):
     runner = world.runner("worker")
-    operator = world.operator()
+    operator = world.operator(settings={"audit": {"path": str(world.directory / "audit.log")}})
     prometheus.scrape(operator)
     wait_until(lambda: prometheus.query("convoke_build_info"), 20, lambda: "the operator is not scraped")
     work(world)
