@@ -20,14 +20,15 @@ class Watch(Process):
             f"/apis/convoke.dev/v1alpha1/namespaces/default/{plural}?watch=true"])
 
     def statuses(self):
-        """{uid: [(resourceVersion, phase)]} of each change, in their order; without a status the phase is ""."""
+        """{uid: [(resourceVersion, phase)]} of each change, in their order; the phase is "" before the operator wrote one."""
         found = {}
         for line in self.log().rpartition("\n")[0].splitlines():
             event = json.loads(line)
             assert event["type"] in ("ADDED", "MODIFIED", "DELETED"), event
             if event["type"] != "DELETED":
                 meta, status = event["object"]["metadata"], event["object"].get("status", {})
-                found.setdefault(meta["uid"], []).append((meta["resourceVersion"], status.get("phase", "")))
+                written = status.get("observedGeneration", -1) >= 0
+                found.setdefault(meta["uid"], []).append((meta["resourceVersion"], status["phase"] if written else ""))
         return found
 
 

@@ -113,7 +113,7 @@ def test_a_real_prometheus_sees_all_that_dashboards_and_alerts_ask_for(world, pr
 def work(world):
     """Something of everything: Tasks and runs that succeed, that fail, and that nobody can do."""
     world.apply(workflow("good", [shell_step("one", "true"), shell_step("two", "true", ["one"])]),
-                workflow("bad", [shell_step("one", "exit 3", retry=NO_RETRY)]))
+                workflow("bad", [shell_step("one", "exit 3", retry=NO_RETRY)], historyLimits={"failed": 10}))
     world.wait_phase("cwf", "bad", "Ready")
     world.apply(run("good-1", "good"), *[run(f"bad-{i}", "bad") for i in range(5)])
     world.apply(*[task(f"fails-{i}", parameters={"command": "exit 1"}, retry=NO_RETRY, priority=i % 5 + 1) for i in range(8)])
