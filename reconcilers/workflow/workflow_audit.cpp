@@ -53,14 +53,14 @@ std::optional<AuditEntry> audit_entry(const api::Workflow& before, const api::Wo
   const auto* ready = api::find_condition(after.conditions, api::condition::kReady);
   const std::string why = ready == nullptr ? "" : ready->reason;
   const std::string why_before = ready_before == nullptr ? "" : ready_before->reason;
-  if (before.status.phase == after.phase && why == why_before) {
+  if (before.status.present && before.status.phase == after.phase && why == why_before) {
     return {};
   }
   AuditEntry entry;
   entry.object = reference_to(api::kWorkflow, before.meta);
   entry.object.resource_version = kube::meta_from_json(answer).resource_version;
   entry.generation = after.observed_generation;
-  entry.from = before.status.phase;
+  entry.from = before.status.present ? before.status.phase : "";
   entry.to = after.phase;
   entry.reason = why;
   entry.cause =
