@@ -1,5 +1,6 @@
 #include "controller/runtime/reflector_metrics.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "controller/runtime/metric_builders.h"
@@ -27,6 +28,21 @@ void add(MetricFamily& family, const std::string& resource, double value) {
 ReflectorMetrics::ReflectorMetrics(Clock& clock, std::vector<const Reflector*> reflectors)
     : clock_(clock), reflectors_(std::move(reflectors)) {}
 
+std::map<std::string, ReflectorState> ReflectorMetrics::by_resource() const {
+  std::map<std::string, ReflectorState> states;
+  for (const Reflector* reflector : reflectors_) {
+    const ReflectorState state = reflector->state();
+    const auto [place, is_first] = states.try_emplace(reflector->resource(), state);
+    if (is_first) continue;
+    ReflectorState& sum = place->second;
+    sum.synced = sum.synced && state.synced;
+    sum.heard_at = std::min(sum.heard_at, state.heard_at);
+    sum.lists += state.lists;
+    sum.failures += state.failures;
+  }
+  return states;
+}
+
 std::vector<MetricFamily> ReflectorMetrics::Collect() const {
   MetricFamily synced{metric::kCacheSynced,
                       "Whether the cache of the resource has had a complete list",
@@ -42,12 +58,9 @@ std::vector<MetricFamily> ReflectorMetrics::Collect() const {
                      {}};
   MetricFamily failures{
       metric::kCacheFailures, "Lists and watches of the resource that failed", MetricType::Counter, {}};
-  const MonotonicTime now = clock_.monotonic_now();
-  for (const Reflector* reflector : reflectors_) {
-    const ReflectorState state = reflector->state();
-    const std::string& resource = reflector->resource();
+  for (const auto& [resource, state] : by_resource()) {
     add(synced, resource, state.synced ? 1 : 0);
-    add(silence, resource, seconds(now - state.heard_at));
+    add(silence, resource, seconds(clock_.monotonic_now() - state.heard_at));
     add(lists, resource, static_cast<double>(state.lists));
     add(failures, resource, static_cast<double>(state.failures));
   }

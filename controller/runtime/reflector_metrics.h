@@ -4,6 +4,8 @@
 // Thread safety: from every thread, while the reflectors live. Ownership: clock and reflectors outlive this.
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include <prometheus/collectable.h>
@@ -20,6 +22,9 @@ class ReflectorMetrics final : public prometheus::Collectable {
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
+  // Where several namespaces are watched, a resource has a reflector in each: the worst and the sum of them.
+  std::map<std::string, ReflectorState> by_resource() const;
+
   Clock& clock_;
   const std::vector<const Reflector*> reflectors_;
 };

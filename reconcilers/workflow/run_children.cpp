@@ -6,8 +6,8 @@
 #include "controller/kube/errors.h"
 #include "reconcilers/workflow/child_name.h"
 #include "reconcilers/workflow/reasons.h"
-#include "reconcilers/workflow/workflow_audit.h"
 #include "reconcilers/workflow/run_start.h"
+#include "reconcilers/workflow/workflow_audit.h"
 
 namespace convoke::workflow {
 namespace {

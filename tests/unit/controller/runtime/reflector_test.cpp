@@ -362,16 +362,20 @@ TEST_F(ReflectorTest, ItsStateSaysHowLongItHasHeardNothingAndHowOftenItFailed) {
   EXPECT_GT(reflector->state().heard_at, heard_at);
 }
 
-TEST_F(ReflectorTest, ItsMetricsNameTheResource) {
+TEST_F(ReflectorTest, TheMetricsOfAResourceAreTheWorstAndTheSumOfItsReflectors) {
   start({kConfigMap});
-  const auto families = ReflectorMetrics(clock, {reflector.get()}).Collect();
+  const auto well = std::move(reflector);
+  make_reflector({kConfigMap, "other"});
+  const auto families = ReflectorMetrics(clock, {well.get(), reflector.get()}).Collect();
   ASSERT_EQ(families.size(), 4U);
   for (const auto& family : families) {
     ASSERT_EQ(family.metric.size(), 1U) << family.name;
     EXPECT_EQ(family.metric[0].label.at(0).value, "configmaps") << family.name;
   }
   EXPECT_EQ(families[0].name, "convoke_cache_synced");
-  EXPECT_EQ(families[0].metric[0].gauge.value, 1);
+  EXPECT_EQ(families[0].metric[0].gauge.value, 0);
+  EXPECT_EQ(families[2].name, "convoke_cache_lists_total");
+  EXPECT_EQ(families[2].metric[0].counter.value, 1);
 }
 
 TEST_F(ReflectorTest, WaitingForTheListEndsAtTheDeadline) {
