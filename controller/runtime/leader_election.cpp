@@ -29,6 +29,14 @@ prometheus::Gauge& leader_gauge(prometheus::Registry& registry, const std::strin
       .Add({{"name", name}});
 }
 
+// Of the Lease, not of this process, so that it tells of changes that this process did not see.
+prometheus::Family<prometheus::Gauge>& transitions_family(prometheus::Registry& registry) {
+  return prometheus::BuildGauge()
+      .Name(metric::kLeaderTransitions)
+      .Help("Changes of the leader so far, as the lease counts them; absent until the lease was read")
+      .Register(registry);
+}
+
 // Whether anybody touched the record. A change of labels alone is not a sign of life.
 bool same_record(const kube::Lease& a, const kube::Lease& b) {
   return a.meta.uid == b.meta.uid && a.holder_identity == b.holder_identity && a.renew_time == b.renew_time &&
@@ -46,6 +54,7 @@ struct LeaderElector::Impl {
         random_(random),
         log_(log.with({{"lease", options.lease.str()}, {"identity", options.identity}})),
         gauge_(leader_gauge(registry, options.lease.name)),
+        transitions_(transitions_family(registry)),
         options_(std::move(options)),
         callbacks_(std::move(callbacks)),
         changed_(clock.make_condition()) {}
@@ -74,6 +83,7 @@ struct LeaderElector::Impl {
   Random& random_;
   const Logger log_;
   prometheus::Gauge& gauge_;
+  prometheus::Family<prometheus::Gauge>& transitions_;
   const LeaderElectionOptions options_;
   const Callbacks callbacks_;
 
@@ -198,6 +208,7 @@ void LeaderElector::Impl::accept_own(const Json& answer, MonotonicTime asked_at)
 void LeaderElector::Impl::observe(kube::Lease lease) {
   if (!same_record(lease, observed_)) observed_at_ = clock_.monotonic_now();
   observed_ = std::move(lease);
+  transitions_.Add({{"name", options_.lease.name}}).Set(static_cast<double>(observed_.lease_transitions));
   const std::string& holder = observed_.holder_identity;
   {
     const MutexLock lock(mutex_);

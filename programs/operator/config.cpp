@@ -83,6 +83,10 @@ void add_serving(Settings& out, OperatorConfig& config) {
   out.push_back(choice_setting<LogFormat>("log.format", "JSON objects, or text for a terminal",
                                           config.log.format,
                                           {{"Json", LogFormat::Json}, {"Text", LogFormat::Text}}));
+  out.push_back(text_setting("audit.path",
+                             "File that gets one JSON line for each decision and phase change, or - for "
+                             "standard output. Empty: none",
+                             config.audit.path));
 }
 
 void add_work(Settings& out, OperatorConfig& config) {

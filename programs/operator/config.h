@@ -31,6 +31,10 @@ struct LogConfig {
   LogFormat format = LogFormat::Json;
 };
 
+struct AuditConfig {
+  std::string path;  // a file, or "-" for standard output; empty: no audit log
+};
+
 struct WorkersConfig {
   int task = 16;
   int workflow_run = 8;
@@ -59,6 +63,7 @@ struct OperatorConfig {
   LeaderElectionConfig leader_election;
   ServeConfig serve;
   LogConfig log;
+  AuditConfig audit;
   WorkersConfig workers;
   EventsConfig events;
   Duration drain = std::chrono::seconds(30);

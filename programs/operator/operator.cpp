@@ -18,17 +18,20 @@
 #include "controller/runtime/leader_election.h"
 #include "controller/runtime/manager.h"
 #include "controller/runtime/reflector.h"
+#include "controller/runtime/reflector_metrics.h"
 #include "controller/serve/health.h"
 #include "controller/serve/http_server.h"
 #include "controller/serve/process_metrics.h"
 #include "controller/serve/routes.h"
 #include "programs/build_info/build_info.h"
+#include "programs/operator/audit_file.h"
 #include "programs/operator/namespaces.h"
 #include "reconcilers/agent/agent_reconciler.h"
 #include "reconcilers/api/caches.h"
 #include "reconcilers/task/scheduler.h"
 #include "reconcilers/task/task_metrics.h"
 #include "reconcilers/task/task_reconciler.h"
+#include "reconcilers/task/waiting_metrics.h"
 #include "reconcilers/workflow/run_reconciler.h"
 #include "reconcilers/workflow/workflow_reconciler.h"
 
@@ -142,13 +145,16 @@ struct Operator::Impl {
         election_client(env.transport, env.clock, env.random, client_metrics,
                         client_options(nullptr, election.request_deadline())),
         events(event_client, env.clock, env.log, *registry, event_options(config.events, env.identity)),
+        audit(make_audit(config.audit, env, *registry)),
         task_metrics(*registry),
+        waiting_metrics(std::make_shared<task::WaitingMetrics>(env.clock)),
         scheduler(env.clock, task_metrics),
-        task_reconciler({client, caches, scheduler, env.clock, env.random, events, task_metrics}, env.log,
-                        task_timing()),
-        agent_reconciler({client, caches, env.clock, events, *registry}, env.log),
-        workflow_reconciler(client, caches, events, env.clock, env.log),
-        run_reconciler(client, caches, events, env.clock, env.log, *registry, {config.run.status_interval}) {
+        task_reconciler({client, caches, scheduler, env.clock, env.random, events, task_metrics, audit.get()},
+                        env.log, task_timing()),
+        agent_reconciler({client, caches, env.clock, events, *registry, audit.get()}, env.log),
+        workflow_reconciler(client, caches, events, env.clock, env.log, workflow_options()),
+        run_reconciler(client, caches, events, env.clock, env.log, *registry,
+                       {config.run.status_interval, audit.get()}) {
     register_build_info(*registry);
     make_controllers();
     make_reflectors();
@@ -157,10 +163,23 @@ struct Operator::Impl {
     make_manager();
   }
 
+  // Null without an audit log.
+  static std::unique_ptr<AuditFile> make_audit(const AuditConfig& config, const OperatorEnvironment& env,
+                                               prometheus::Registry& registry) {
+    if (config.path.empty()) return nullptr;
+    return std::make_unique<AuditFile>(env.clock, env.log, registry, config.path, env.identity);
+  }
+
   task::TaskTiming task_timing() const {
     task::TaskTiming timing;
     timing.running_write_delay = config.task.running_write_delay;
     return timing;
+  }
+
+  workflow::WorkflowReconcilerOptions workflow_options() const {
+    workflow::WorkflowReconcilerOptions options;
+    options.audit = audit.get();
+    return options;
   }
 
   runtime::Controller& add_controller(const std::string& name, int workers, runtime::Reconciler& reconciler) {
@@ -172,6 +191,9 @@ struct Operator::Impl {
   // The order of watch() is the order in which handlers see a change: the scheduler knows a Task before its
   // reconcile is queued.
   void make_controllers() {
+    caches.tasks.add_handler([waiting = waiting_metrics](const runtime::Store<api::Task>::Change& change) {
+      waiting->task_changed(change.before.get(), change.after.get());
+    });
     task_reconciler.watch(add_controller("task", config.workers.task, task_reconciler).queue());
     agent_reconciler.watch(add_controller("agent", config.workers.agent, agent_reconciler).queue());
     workflow_reconciler.watch(
@@ -213,9 +235,13 @@ struct Operator::Impl {
       for (const auto& line : manager->unsynced()) missing += (missing.empty() ? "" : "; ") + line;
       return {ErrorCode::Unavailable, missing};
     });
-    endpoint = std::make_unique<ServeEndpoint>(
-        env.clock, config.serve.address,
-        serve::make_routes(health, {registry, std::make_shared<serve::ProcessMetrics>()}), env.log);
+    std::vector<const runtime::Reflector*> watched;
+    for (const auto& reflector : reflectors) watched.push_back(reflector.get());
+    const serve::Collectables metrics{
+        registry, waiting_metrics, std::make_shared<runtime::ReflectorMetrics>(env.clock, std::move(watched)),
+        std::make_shared<serve::ProcessMetrics>()};
+    endpoint = std::make_unique<ServeEndpoint>(env.clock, config.serve.address,
+                                               serve::make_routes(health, metrics), env.log);
   }
 
   void make_manager() {
@@ -243,7 +269,9 @@ struct Operator::Impl {
   kube::Client election_client;
   runtime::ApiEventRecorder events;
   api::Caches caches;
+  std::unique_ptr<AuditFile> audit;
   task::TaskMetrics task_metrics;
+  std::shared_ptr<task::WaitingMetrics> waiting_metrics;
   task::Scheduler scheduler;
   task::TaskReconciler task_reconciler;
   agent::AgentReconciler agent_reconciler;
@@ -263,7 +291,13 @@ Operator::Operator(OperatorConfig config, OperatorEnvironment environment)
 Operator::~Operator() = default;
 
 Status Operator::run() {
-  return impl_->manager->run();
+  AuditFile* const audit = impl_->audit.get();
+  if (audit != nullptr) {
+    if (auto opened = audit->open(); !opened) return opened;
+  }
+  auto ended = impl_->manager->run();
+  if (audit != nullptr) audit->stop();  // workers that wait for it can end
+  return ended;
 }
 
 void Operator::request_stop() {

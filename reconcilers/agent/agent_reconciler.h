@@ -22,6 +22,7 @@
 #include "reconcilers/agent/agent_decide.h"
 #include "reconcilers/agent/agent_metrics.h"
 #include "reconcilers/agent/heartbeat_monitor.h"
+#include "reconcilers/api/audit_log.h"
 #include "reconcilers/api/caches.h"
 
 namespace convoke::agent {
@@ -32,6 +33,7 @@ struct AgentParts {
   Clock& clock;
   runtime::EventRecorder& events;
   prometheus::Registry& registry;
+  api::AuditLog* audit = nullptr;  // none: nothing is told
 };
 
 class AgentReconciler final : public runtime::Reconciler {
@@ -63,6 +65,7 @@ class AgentReconciler final : public runtime::Reconciler {
   // Asks the API itself for the heartbeat. False if it cannot be asked now.
   bool verify_silence(const api::Agent& agent);
   runtime::ReconcileResult act(const api::Agent& agent, const AgentDecision& decision);
+  void tell_audit(const api::Agent& before, const api::AgentStatus& after, const Json& answer);
   void forget(const kube::ObjectKey& key);
 
   AgentParts parts_;

@@ -22,6 +22,7 @@
 #include "controller/runtime/own_writes.h"
 #include "controller/runtime/reconciler.h"
 #include "controller/runtime/work_queue.h"
+#include "reconcilers/api/audit_log.h"
 #include "reconcilers/api/caches.h"
 #include "reconcilers/task/scheduler.h"
 #include "reconcilers/task/task_decide.h"
@@ -37,6 +38,7 @@ struct TaskParts {
   Random& random;
   runtime::EventRecorder& events;
   TaskMetrics& metrics;
+  api::AuditLog* audit = nullptr;  // none: nothing is told
 };
 
 class TaskReconciler final : public runtime::Reconciler {

@@ -15,6 +15,7 @@
 #include "controller/runtime/event_recorder.h"
 #include "controller/runtime/reconciler.h"
 #include "controller/runtime/work_queue.h"
+#include "reconcilers/api/audit_log.h"
 #include "reconcilers/api/caches.h"
 #include "reconcilers/workflow/definition_cache.h"
 #include "reconcilers/workflow/workflow_decide.h"
@@ -26,6 +27,7 @@ struct WorkflowReconcilerOptions {
   Duration counts_interval = std::chrono::seconds(10);
   // Changes of runs are gathered this long before their Workflow is looked at.
   Duration gather = std::chrono::seconds(1);
+  api::AuditLog* audit = nullptr;  // none: nothing is told
 };
 
 class WorkflowReconciler final : public runtime::Reconciler {

@@ -271,6 +271,7 @@ TEST_F(LeaderElectionTest, ReleaseHandsOverAtTheNextTry) {
   clock_.advance(kLongestRetry);
   EXPECT_TRUE(b->may_write());
   EXPECT_EQ(lease().lease_transitions, 1);
+  EXPECT_THAT(b->metrics(), HasSubstr("convoke_leader_transitions{name=\"leader\"} 1\n"));
 }
 
 TEST_F(LeaderElectionTest, StopWithoutReleaseLeavesTheLeaseToRunOut) {
