@@ -15,6 +15,7 @@ class Budget {
   bool spend(std::uint64_t steps = 1) { return take(steps_, steps); }
   bool produce(std::uint64_t bytes) { return take(bytes_, bytes); }
   bool is_exhausted() const { return is_exhausted_; }
+  Limits left() const { return is_exhausted_ ? Limits{0, 0} : Limits{steps_, bytes_}; }
 
   // Steps for one look at each of `bytes` bytes of text.
   static std::uint64_t steps_for(std::uint64_t bytes) { return 1 + bytes / kBytesPerStep; }

@@ -41,7 +41,8 @@ struct Limits {
   // One for each node of the expression that is evaluated, and for each element or 32 bytes of text looked
   // at.
   std::uint64_t steps = 100'000;
-  // Of text, lists and maps that the evaluation makes, whether it keeps them or not.
+  // Of text, lists and maps that the evaluation makes, whether it keeps them or not; and, counted anew, of a
+  // result that is made JSON.
   std::uint64_t bytes = 1024 * 1024;
 };
 
@@ -89,10 +90,13 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
-  Result<Value> evaluate(const Activation& variables, const Limits& limits = {}) const;
+  // `left`, if given, becomes what is left of the limits, for those who share them among several evaluations.
+  Result<Value> evaluate(const Activation& variables, const Limits& limits = {},
+                         Limits* left = nullptr) const;
   // Error also if the result is not a bool, or cannot be JSON.
   Result<bool> evaluate_bool(const Activation& variables, const Limits& limits = {}) const;
-  Result<Json> evaluate_json(const Activation& variables, const Limits& limits = {}) const;
+  Result<Json> evaluate_json(const Activation& variables, const Limits& limits = {},
+                             Limits* left = nullptr) const;
 
   const std::string& source() const { return source_; }
   // Every use of a variable, in the order of the source; for checks before anything runs.

@@ -28,7 +28,9 @@ Value Evaluator::evaluate(const Node& node) {
   if (!budget_.spend()) {
     return fail_too_expensive(node);
   }
-  return located(node, evaluate_kind(node));
+  Value value = evaluate_kind(node);
+  // What was cut short may look like a result.
+  return budget_.is_exhausted() ? fail_too_expensive(node) : located(node, std::move(value));
 }
 
 Value Evaluator::fail_too_expensive(const Node& node) const {

@@ -16,6 +16,7 @@ class Evaluator {
 
   // A value or a failure; a failure knows where it happened.
   Value evaluate(const Node& node);
+  Limits left() const { return budget_.left(); }
 
  private:
   Value evaluate_kind(const Node& node);

@@ -14,7 +14,9 @@ Registry build_registry() {
   Registry registry;
   for (const auto& table :
        {conversion_functions(), core_functions(), time_functions(), string_functions(), format_functions(),
-        regex_functions(), list_functions(), math_functions(), optional_functions(), network_functions()}) {
+        regex_functions(), list_functions(), math_functions(), optional_functions(), network_functions(),
+        quantity_functions(), semver_functions(), compare_functions(), url_functions(),
+        named_format_functions()}) {
     for (const Function& function : table) {
       registry[function.name].push_back(&function);
     }

@@ -36,11 +36,11 @@ struct Call {
 };
 
 struct Function {
-  std::string_view name;
-  bool is_receiver;
-  std::size_t least_args;  // the receiver included
-  std::size_t most_args;
-  Value (*call)(const Call&);
+  std::string_view name = {};
+  bool is_receiver = false;
+  std::size_t least_args = 0;  // the receiver included
+  std::size_t most_args = 0;
+  Value (*call)(const Call&) = nullptr;
   // The argument that is a regular expression, compiled beforehand where it is a literal; 0: none.
   std::size_t pattern_argument = 0;
 };
@@ -59,6 +59,11 @@ FunctionTable list_functions();
 FunctionTable math_functions();
 FunctionTable optional_functions();
 FunctionTable network_functions();
+FunctionTable quantity_functions();
+FunctionTable semver_functions();
+FunctionTable compare_functions();
+FunctionTable url_functions();
+FunctionTable named_format_functions();
 
 // indexOf() and lastIndexOf() of text; lists have functions of these names too.
 Value text_index_of(const Call& call);

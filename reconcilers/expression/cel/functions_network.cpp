@@ -1,68 +1,39 @@
 // IP addresses and networks.
 #include "reconcilers/expression/cel/function.h"
 #include "reconcilers/expression/cel/ip_address.h"
+#include "reconcilers/expression/cel/opaque.h"
 
 namespace convoke::cel {
 namespace {
 
-class IpValue final : public Opaque {
- public:
-  explicit IpValue(const IpAddress& address) : address_(address) {}
-  std::string_view type_name() const override { return "net.IP"; }
-  bool equals(const Opaque& other) const override {
-    const auto* ip = dynamic_cast<const IpValue*>(&other);
-    return ip != nullptr && ip->address_ == address_;
-  }
-  std::string text() const override { return ip_text(address_); }
-  const IpAddress& get() const { return address_; }
-
- private:
-  IpAddress address_;
+struct IpTraits {
+  using Type = IpAddress;
+  static constexpr std::string_view kName = "net.IP";
+  static std::string text(const IpAddress& address) { return ip_text(address); }
 };
+using IpValue = OpaqueOf<IpTraits>;
 
-class CidrValue final : public Opaque {
- public:
-  explicit CidrValue(const Cidr& cidr) : cidr_(cidr) {}
-  std::string_view type_name() const override { return "net.CIDR"; }
-  bool equals(const Opaque& other) const override {
-    const auto* cidr = dynamic_cast<const CidrValue*>(&other);
-    return cidr != nullptr && cidr->cidr_ == cidr_;
-  }
-  std::string text() const override { return cidr_text(cidr_); }
-  const Cidr& get() const { return cidr_; }
-
- private:
-  Cidr cidr_;
+struct CidrTraits {
+  using Type = Cidr;
+  static constexpr std::string_view kName = "net.CIDR";
+  static std::string text(const Cidr& cidr) { return cidr_text(cidr); }
 };
+using CidrValue = OpaqueOf<CidrTraits>;
 
 constexpr const char* kNoIp = "the text is no IP address; zones and ::ffff:1.2.3.4 are not allowed";
 constexpr const char* kNoCidr =
     "the text is no network such as 10.0.0.0/8; zones and ::ffff:1.2.3.4 are not allowed";
 
-Value ip_value(const IpAddress& address) {
-  return Value::from_opaque(std::make_shared<IpValue>(address));
-}
-
-const IpAddress* as_ip(const Value& value) {
-  const auto* ip = value.is(Kind::Opaque) ? dynamic_cast<const IpValue*>(&value.as_opaque()) : nullptr;
-  return ip != nullptr ? &ip->get() : nullptr;
-}
-
-const Cidr* as_cidr(const Value& value) {
-  const auto* cidr = value.is(Kind::Opaque) ? dynamic_cast<const CidrValue*>(&value.as_opaque()) : nullptr;
-  return cidr != nullptr ? &cidr->get() : nullptr;
-}
-
 // ip("10.0.0.1"), and cidr.ip().
 Value ip(const Call& call) {
-  if (const Cidr* cidr = as_cidr(call[0])) {
-    return ip_value(cidr->address);
+  if (const Cidr* cidr = CidrValue::get(call[0])) {
+    return IpValue::make(cidr->address);
   }
   if (!call[0].is(Kind::String)) {
     return call.no_overload();
   }
   const auto address = parse_ip(call[0].as_text());
-  return address ? ip_value(*address) : Call::error(kNoIp);
+  return address ? IpValue::make(*address) : Call::error(kNoIp);
 }
 
 Value is_ip(const Call& call) {
@@ -79,13 +50,13 @@ Value is_canonical(const Call& call) {
 }
 
 Value family(const Call& call) {
-  const IpAddress* address = as_ip(call[0]);
+  const IpAddress* address = IpValue::get(call[0]);
   return address != nullptr ? Value::from_int(address->is_v4 ? 4 : 6) : call.no_overload();
 }
 
 template <bool (*test)(const IpAddress&)>
 Value test_ip(const Call& call) {
-  const IpAddress* address = as_ip(call[0]);
+  const IpAddress* address = IpValue::get(call[0]);
   return address != nullptr ? Value::from_bool(test(*address)) : call.no_overload();
 }
 
@@ -94,7 +65,7 @@ Value cidr(const Call& call) {
     return call.no_overload();
   }
   const auto parsed = parse_cidr(call[0].as_text());
-  return parsed ? Value::from_opaque(std::make_shared<CidrValue>(*parsed)) : Call::error(kNoCidr);
+  return parsed ? CidrValue::make(*parsed) : Call::error(kNoCidr);
 }
 
 Value is_cidr(const Call& call) {
@@ -103,8 +74,8 @@ Value is_cidr(const Call& call) {
 }
 
 Value contains_ip(const Call& call) {
-  const Cidr* network = as_cidr(call[0]);
-  const IpAddress* address = as_ip(call[1]);
+  const Cidr* network = CidrValue::get(call[0]);
+  const IpAddress* address = IpValue::get(call[1]);
   if (network == nullptr || (address == nullptr && !call[1].is(Kind::String))) {
     return call.no_overload();
   }
@@ -113,8 +84,8 @@ Value contains_ip(const Call& call) {
 }
 
 Value contains_cidr(const Call& call) {
-  const Cidr* network = as_cidr(call[0]);
-  const Cidr* other = as_cidr(call[1]);
+  const Cidr* network = CidrValue::get(call[0]);
+  const Cidr* other = CidrValue::get(call[1]);
   if (network == nullptr || (other == nullptr && !call[1].is(Kind::String))) {
     return call.no_overload();
   }
@@ -124,14 +95,14 @@ Value contains_cidr(const Call& call) {
 }
 
 Value masked_cidr(const Call& call) {
-  const Cidr* network = as_cidr(call[0]);
-  return network != nullptr ? Value::from_opaque(std::make_shared<CidrValue>(
-                                  Cidr{masked(network->address, network->prefix), network->prefix}))
-                            : call.no_overload();
+  const Cidr* network = CidrValue::get(call[0]);
+  return network != nullptr
+             ? CidrValue::make(Cidr{masked(network->address, network->prefix), network->prefix})
+             : call.no_overload();
 }
 
 Value prefix_length(const Call& call) {
-  const Cidr* network = as_cidr(call[0]);
+  const Cidr* network = CidrValue::get(call[0]);
   return network != nullptr ? Value::from_int(network->prefix) : call.no_overload();
 }
 

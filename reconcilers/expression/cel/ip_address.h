@@ -14,13 +14,13 @@ struct IpAddress {
   bool is_v4 = true;
 
   int bits() const { return is_v4 ? 32 : 128; }
-  auto operator<=>(const IpAddress&) const = default;
+  bool operator==(const IpAddress&) const = default;
 };
 
 struct Cidr {
   IpAddress address;
   int prefix = 0;
-  auto operator<=>(const Cidr&) const = default;
+  bool operator==(const Cidr&) const = default;
 };
 
 // Without zones, and no address of version 4 in the notation ::ffff:1.2.3.4; as ::ffff:102:304 it is taken

@@ -39,8 +39,12 @@ Result<ProgramPtr> Program::compile(std::string source, const Options& options) 
   return ProgramPtr(std::move(program));
 }
 
-Result<Value> Program::evaluate(const Activation& variables, const Limits& limits) const {
-  Value value = Evaluator(variables, limits, slots_).evaluate(*root_);
+Result<Value> Program::evaluate(const Activation& variables, const Limits& limits, Limits* left) const {
+  Evaluator evaluator(variables, limits, slots_);
+  const Value value = evaluator.evaluate(*root_);
+  if (left != nullptr) {
+    *left = evaluator.left();
+  }
   if (value.is_failure()) {
     const Failure& failure = value.as_failure();
     return error_at(source_, failure.offset.value_or(0), failure.message, failure.reason);
@@ -63,8 +67,8 @@ Result<bool> Program::evaluate_bool(const Activation& variables, const Limits& l
 }
 
 Result<Json> Program::evaluate_json(const Activation& variables, const Limits& limits) const {
-  auto value = evaluate(variables, limits);
-  return value ? to_json(*value) : Result<Json>(value.error());
+  const auto value = evaluate(variables, limits);
+  return value ? to_json(*value, limits.bytes) : Result<Json>(value.error());
 }
 
 }  // namespace convoke::cel

@@ -178,6 +178,14 @@ std::optional<Value> Value::find(std::string_view key) const {
   return found == map->json->end() ? std::nullopt : std::optional(from_json(*found));
 }
 
+const Json* Value::borrowed_json() const {
+  if (const auto* list = std::get_if<List>(&payload_)) {
+    return list->json;
+  }
+  const auto* map = std::get_if<Map>(&payload_);
+  return map != nullptr ? map->json : nullptr;
+}
+
 void Value::each_entry(const std::function<bool(const Value&, const Value&)>& visit) const {
   const auto* map = std::get_if<Map>(&payload_);
   if (map->json == nullptr) {

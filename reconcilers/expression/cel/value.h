@@ -67,6 +67,8 @@ class Opaque {
   virtual ~Opaque() = default;
   virtual std::string_view type_name() const = 0;  // of static storage
   virtual bool equals(const Opaque& other) const = 0;
+  // Nothing if there is no order between them.
+  virtual std::optional<std::partial_ordering> compare(const Opaque&) const { return std::nullopt; }
   virtual std::string text() const = 0;
 };
 
@@ -141,6 +143,8 @@ class Value {
   Value at(std::size_t index) const;                  // of a list; index < size()
   std::optional<Value> find(const Value& key) const;  // of a map; 1, 1u and 1.0 are the same key
   std::optional<Value> find(std::string_view key) const;
+  // The JSON that a list or map borrows; null if an expression made it.
+  const Json* borrowed_json() const;
   // Calls visit(key, value) for every entry of a map until it returns false.
   void each_entry(const std::function<bool(const Value&, const Value&)>& visit) const;
 
@@ -204,9 +208,11 @@ bool is_key(const Value& value);
 Value normalized_key(const Value& key);
 
 // As JSON: bytes in base64, durations and timestamps as text, keys of maps as text, an absent optional as
-// null. Error Invalid for what JSON cannot hold: NaN, infinities, two keys that become one, text that is not
-// UTF-8.
-Result<Json> to_json(const Value& value);
+// null. Errors: Invalid for what JSON cannot hold (NaN, infinities, two keys that become one), reason
+// "ExpressionFailed"; and for a result of more than about `max_bytes` as text, reason "ResultTooLarge": a
+// small value may hold another one many times.
+inline constexpr const char* kResultTooLarge = "ResultTooLarge";
+Result<Json> to_json(const Value& value, std::uint64_t max_bytes);
 // For messages: compact, cut to a readable length.
 std::string describe(const Value& value);
 

@@ -1,4 +1,4 @@
-// How long it takes to compile and to evaluate expressions: build/release/bin/convoke-cel-benchmark.
+// How long it takes to compile and to evaluate expressions: build/release/bin/cel-benchmark.
 
 #include <cstdlib>
 #include <string>

@@ -285,6 +285,10 @@ TEST(Cel, StopsExpressionsThatCostTooMuch) {
     EXPECT_EQ(reason_of(source), kTooExpensive) << source.substr(0, 80);
     EXPECT_THAT(error_of(source), HasSubstr("it was stopped")) << source.substr(0, 80);
   }
+  // A small value that holds another one many times.
+  const std::string doubled =
+      "cel.bind(a, [agent], " + repeated("cel.bind(a, [a, a], ", 40) + "a" + repeated(")", 41);
+  EXPECT_EQ(reason_of(doubled), kResultTooLarge);
   EXPECT_EQ(reason_of("1 + 2 + 3", {.steps = 3}), kTooExpensive);
   EXPECT_EQ(*give("1 + 2 + 3", {.steps = 5}), Json(6));
   EXPECT_EQ(reason_of("'abc' + 'def'", {.bytes = 5}), kTooExpensive);
