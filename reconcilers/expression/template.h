@@ -1,10 +1,10 @@
 // Templating: strings with $( ) placeholders. Start here to read reconcilers/expression.
 //
-// "$(params.version)", "v$(params.major).$(params.minor)", "$(steps.build.outputs['sha256'])", "$(params.n +
-// 1)"; "$$(" is a literal "$(". Inside the parentheses stands an expression of the Common Expression Language
-// (cel/cel.h). A string that is one placeholder keeps the value's type; otherwise values are written into the
-// text (strings as they are, numbers and booleans as JSON, objects and arrays as compact JSON). A name that
-// does not exist is an error that names it.
+// "$(params.version)", "v$(params.major).$(params.minor)", "$(steps.build.outputs['sha256'])",
+// "$(params.n * 2)"; "$$(" is a literal "$(". Inside the parentheses stands an expression of the Common
+// Expression Language (cel/cel.h). A string that is one placeholder keeps the value's type; otherwise values
+// are written into the text (strings as they are, numbers and booleans as JSON, objects and arrays as compact
+// JSON). A name that does not exist is an error that names it.
 //
 // Pure functions and immutable values: safe from every thread. Errors: Invalid, with the position in the
 // text; the reason is "InvalidTemplate", "TemplateTooLarge", or one of cel.h. No error repeats a value.

@@ -6,15 +6,18 @@
 //   Result<bool> holds = (*program)->evaluate_bool(variables);
 //
 // Types are checked while evaluating (the language's "dynamic" mode), functions and macros when compiling.
-// What the language has, beyond its specification: optional values (a.?b, a[?b]), macros of two variables,
-// cel.bind, and the functions for text, regular expressions, lists, sets, mathematics, base64, IP addresses,
-// URLs, quantities, versions and named formats. There are no messages, only maps.
+// Beyond the specification there are: optional values (a.?b, a[?b]), macros of two variables, cel.bind, and
+// the functions for text, regular expressions, lists, sets, mathematics, base64, IP addresses, URLs,
+// quantities, versions and named formats. There are no messages, only maps.
 //
 // Thread safety: a Program is immutable and may be evaluated by many threads at once.
-// Ownership: the result of evaluate() may point into the Program and into what the Activation gave;
-// evaluate_bool() and evaluate_json() give values of their own. Errors: Invalid, with a position, the line
-// and a caret; the reason is one of those below. Nothing throws. Hostile expressions end: their length,
-// depth, steps, and the bytes that they make are bounded.
+//
+// Ownership: the result of evaluate() may point into the Program and into what the Activation gave, and must
+// not outlive them; evaluate_bool() and evaluate_json() give values of their own.
+//
+// Errors: Invalid, with a position, the line and a caret; the reason is one of those below. No message
+// repeats a value, which may be a secret. Nothing throws. Hostile expressions end: their length, depth,
+// steps, and the bytes that they make are bounded.
 #pragma once
 
 #include <cstdint>
@@ -93,10 +96,10 @@ class Program {
   // `left`, if given, becomes what is left of the limits, for those who share them among several evaluations.
   Result<Value> evaluate(const Activation& variables, const Limits& limits = {},
                          Limits* left = nullptr) const;
-  // Error also if the result is not a bool, or cannot be JSON.
+  // Error also if the result is not a bool.
   Result<bool> evaluate_bool(const Activation& variables, const Limits& limits = {}) const;
-  Result<Json> evaluate_json(const Activation& variables, const Limits& limits = {},
-                             Limits* left = nullptr) const;
+  // Error also if the result cannot be JSON: see to_json().
+  Result<Json> evaluate_json(const Activation& variables, const Limits& limits = {}) const;
 
   const std::string& source() const { return source_; }
   // Every use of a variable, in the order of the source; for checks before anything runs.

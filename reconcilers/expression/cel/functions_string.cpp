@@ -19,8 +19,8 @@ bool pay_for_text(const Call& call) {
   return call.budget.spend(Budget::steps_for(bytes));
 }
 
-Value out_of_range(std::int64_t position) {
-  return Call::error("the position " + std::to_string(position) + " is outside of the text");
+Value out_of_range() {
+  return Call::error("a position is outside of the text");
 }
 
 // Where the code point of that number starts, or the end of the text.
@@ -43,7 +43,7 @@ Value char_at(const Call& call) {
   const auto text = call[0].as_text();
   const auto offset = offset_of(text, call[1].as_int());
   if (!offset) {
-    return out_of_range(call[1].as_int());
+    return out_of_range();
   }
   const auto rest = text.substr(*offset);
   return call.text(std::string(rest.substr(0, rest.empty() ? 0 : code_point_bytes(rest))));
@@ -59,11 +59,11 @@ Value substring(const Call& call) {
   const auto text = call[0].as_text();
   const auto begin = offset_of(text, call[1].as_int());
   if (!begin) {
-    return out_of_range(call[1].as_int());
+    return out_of_range();
   }
   const auto end = call.size() == 3 ? offset_of(text, call[2].as_int()) : text.size();
   if (!end) {
-    return out_of_range(call[2].as_int());
+    return out_of_range();
   }
   return *end < *begin ? Call::error("the end of a substring is before its start")
                        : call.text(std::string(text.substr(*begin, *end - *begin)));
@@ -256,7 +256,7 @@ Value text_index_of(const Call& call) {
   const auto text = call[0].as_text();
   const std::int64_t from = call.size() == 3 ? call[2].as_int() : 0;
   const auto offset = offset_of(text, from);
-  return offset ? position_value(text, find_text(text, call[1].as_text(), *offset)) : out_of_range(from);
+  return offset ? position_value(text, find_text(text, call[1].as_text(), *offset)) : out_of_range();
 }
 
 Value text_last_index_of(const Call& call) {
@@ -272,7 +272,7 @@ Value text_last_index_of(const Call& call) {
   if (call.size() == 3) {
     const auto last_start = offset_of(text, call[2].as_int());
     if (!last_start) {
-      return out_of_range(call[2].as_int());
+      return out_of_range();
     }
     end = std::min(end, *last_start + wanted.size());
   }

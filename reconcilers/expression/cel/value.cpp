@@ -138,7 +138,7 @@ std::string_view Value::as_text() const {
   return string != nullptr ? string->view : std::get_if<Bytes>(&payload_)->view;
 }
 
-const std::optional<Value> Value::as_optional() const {
+std::optional<Value> Value::as_optional() const {
   const auto& data = std::get_if<Maybe>(&payload_)->data;
   return data ? std::optional(data->value) : std::nullopt;
 }

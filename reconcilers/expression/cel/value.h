@@ -2,9 +2,9 @@
 //
 // Values are immutable and cheap to copy: text, lists and maps are either shared or borrowed. What
 // from_json() and the borrow_*() functions make points into memory of others, which outlives the value and
-// everything that is taken out of it; all others own what they hold. An error is a value too (failure()),
-// because && and
-// || must be able to look at it and go on.
+// everything that is taken out of it; all others own what they hold.
+//
+// An error is a value too (failure()), because && and || must be able to look at it and go on.
 //
 // Thread safety: as const std::string; values may be shared between threads. No function throws.
 #pragma once
@@ -136,7 +136,7 @@ class Value {
   std::string_view as_type() const { return std::get_if<TypeName>(&payload_)->name; }
   const Opaque& as_opaque() const { return **std::get_if<std::shared_ptr<const Opaque>>(&payload_); }
   const Failure& as_failure() const { return **std::get_if<std::shared_ptr<const Failure>>(&payload_); }
-  const std::optional<Value> as_optional() const;
+  std::optional<Value> as_optional() const;
 
   // Lists and maps: the number of elements or entries.
   std::size_t size() const;
