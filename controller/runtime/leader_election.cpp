@@ -1,6 +1,7 @@
 #include "controller/runtime/leader_election.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <prometheus/gauge.h>
@@ -71,6 +72,9 @@ struct LeaderElector::Impl {
   kube::Lease record_of_ours(kube::Lease lease) const;
   void note_failure(const Error& error);
   bool sleep_until(MonotonicTime time);
+  bool wait_for_turn(MonotonicTime time);
+  std::optional<kube::Lease> next_seen(MonotonicTime until);
+  MonotonicTime runs_out_at() const;
 
   // The thread that stops, after the election's own has ended.
   void release();
@@ -98,6 +102,7 @@ struct LeaderElector::Impl {
   bool leading_ GUARDED_BY(mutex_) = false;
   MonotonicTime renewed_at_ GUARDED_BY(mutex_);  // when the last renewal that succeeded was *asked for*
   std::string leader_ GUARDED_BY(mutex_);
+  std::optional<kube::Lease> seen_ GUARDED_BY(mutex_);  // by a watch, not looked at yet
 
   std::unique_ptr<Thread> thread_;
 };
@@ -119,8 +124,35 @@ bool LeaderElector::Impl::acquire() {
     if (try_acquire_or_renew()) return true;
     const double factor = 1.0 + options_.jitter * random_.uniform();
     const auto pause = std::chrono::duration_cast<Duration>(options_.retry_period * factor);
-    if (!sleep_until(clock_.monotonic_now() + pause)) return false;
+    if (!wait_for_turn(clock_.monotonic_now() + pause)) return false;
   }
+}
+
+// Until `time`, or until the Lease can be had before: it was released, or it ran out. False if stopped.
+bool LeaderElector::Impl::wait_for_turn(MonotonicTime time) {
+  for (;;) {
+    auto seen = next_seen(held_by_other() ? std::min(time, runs_out_at()) : time);
+    if (!seen) {
+      const MutexLock lock(mutex_);
+      return !stopping_;
+    }
+    // A watch may be behind what was read.
+    const auto version = [](const kube::Lease& lease) {
+      return kube::resource_version_number(lease.meta.resource_version);
+    };
+    if (version(*seen) <= version(observed_)) continue;
+    observe(std::move(*seen));
+    if (!held_by_other()) return true;
+  }
+}
+
+// None at that time, or when stopped.
+std::optional<kube::Lease> LeaderElector::Impl::next_seen(MonotonicTime until) {
+  MutexLock lock(mutex_);
+  while (!stopping_ && !seen_) {
+    if (!changed_->wait_until(mutex_, until)) break;
+  }
+  return stopping_ ? std::nullopt : std::exchange(seen_, std::nullopt);
 }
 
 bool LeaderElector::Impl::keep() {
@@ -222,10 +254,14 @@ void LeaderElector::Impl::observe(kube::Lease lease) {
 bool LeaderElector::Impl::held_by_other() const {
   const std::string& holder = observed_.holder_identity;
   if (holder.empty() || holder == options_.identity) return false;
+  return clock_.monotonic_now() < runs_out_at();
+}
+
+MonotonicTime LeaderElector::Impl::runs_out_at() const {
   const Duration duration = observed_.lease_duration_seconds > 0
                                 ? Duration(std::chrono::seconds(observed_.lease_duration_seconds))
                                 : options_.lease_duration;
-  return clock_.monotonic_now() < observed_at_ + duration;
+  return observed_at_ + duration;
 }
 
 void LeaderElector::Impl::note_failure(const Error& error) {
@@ -298,6 +334,13 @@ void LeaderElector::stop(bool release) {
   const bool was_leading = impl_->leading();
   impl_->set_leading(false);
   if (release && was_leading) impl_->release();
+}
+
+void LeaderElector::lease_seen(const kube::Lease& lease) {
+  const MutexLock lock(impl_->mutex_);
+  if (impl_->leading_) return;
+  impl_->seen_ = lease;
+  impl_->changed_->notify_all();
 }
 
 bool LeaderElector::is_leader() const {

@@ -93,7 +93,7 @@ void AgentReconciler::task_changed(const TaskChange& change, runtime::WorkQueue&
   const std::string& namespace_ = (change.after ? change.after : change.before)->meta.namespace_;
   for (const std::string& name : {before, after}) {
     if (!name.empty()) {
-      queue.add_after({namespace_, name}, timing_.counter_interval);
+      queue.add_after({namespace_, name}, timing_.get().counter_interval);
     }
   }
 }
@@ -111,7 +111,7 @@ ReconcileResult AgentReconciler::reconcile(const kube::ObjectKey& key) {
   if (seems_lost(observe(*agent)) && !verify_silence(*agent)) {
     return RequeueAfter{kVerifyDelay};
   }
-  return act(*agent, decide(observe(*agent), timing_));
+  return act(*agent, decide(observe(*agent), timing_.get()));
 }
 
 AgentSnapshot AgentReconciler::observe(const api::Agent& agent) {

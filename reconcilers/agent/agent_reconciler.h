@@ -12,6 +12,7 @@
 #include <map>
 
 #include "controller/base/clock.h"
+#include "controller/base/live.h"
 #include "controller/base/logging.h"
 #include "controller/base/mutex.h"
 #include "controller/kube/client.h"
@@ -43,6 +44,9 @@ class AgentReconciler final : public runtime::Reconciler {
   // Feeds the heartbeat monitor and the queue from the caches.
   void watch(runtime::WorkQueue& queue);
 
+  // From every thread; for writes to come.
+  void set_timing(const AgentTiming& timing) { timing_.set(timing); }
+
   runtime::ReconcileResult reconcile(const kube::ObjectKey& key) override;
 
  private:
@@ -70,7 +74,7 @@ class AgentReconciler final : public runtime::Reconciler {
 
   AgentParts parts_;
   Logger log_;
-  AgentTiming timing_;
+  Live<AgentTiming> timing_;
   HeartbeatMonitor heartbeats_;
   AgentMetrics metrics_;
   runtime::OwnWrites own_writes_;

@@ -78,11 +78,18 @@ TaskReconciler::TaskReconciler(TaskParts parts, Logger log, TaskTiming timing)
 // --- What changed ---
 
 void TaskReconciler::watch(runtime::WorkQueue& queue) {
+  queue_ = &queue;
   parts_.scheduler.set_listener(
       [&queue](const kube::ObjectKey& key, int priority) { queue.add(key, priority); });
   parts_.caches.tasks.add_handler([this, &queue](const TaskChange& change) { task_changed(change, queue); });
   parts_.caches.agents.add_handler(
       [this, &queue](const AgentChange& change) { agent_changed(change, queue); });
+}
+
+void TaskReconciler::set_timing(const TaskTiming& timing) {
+  if (timing == timing_.get()) return;
+  timing_.set(timing);
+  for (const auto& task : parts_.caches.tasks.list()) queue_->add(task->meta.key(), runtime::kPriorityLow);
 }
 
 void TaskReconciler::task_changed(const TaskChange& change, runtime::WorkQueue& queue) {
@@ -137,7 +144,7 @@ ReconcileResult TaskReconciler::reconcile(const kube::ObjectKey& key) {
   // now.
   parts_.scheduler.upsert_task(*task);
   const TaskSnapshot snapshot = observe(*task);
-  return act(*task, snapshot, decide(snapshot, timing_));
+  return act(*task, snapshot, decide(snapshot, timing_.get()));
 }
 
 TaskSnapshot TaskReconciler::observe(const api::Task& task) {

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "controller/base/clock.h"
+#include "controller/base/live.h"
 #include "controller/base/logging.h"
 #include "controller/base/mutex.h"
 #include "controller/base/random.h"
@@ -49,6 +50,9 @@ class TaskReconciler final : public runtime::Reconciler {
   // root, on leadership.
   void watch(runtime::WorkQueue& queue);
 
+  // From every thread. Tasks that wait for the end of a former time are looked at again.
+  void set_timing(const TaskTiming& timing);
+
   runtime::ReconcileResult reconcile(const kube::ObjectKey& key) override;
 
  private:
@@ -70,7 +74,8 @@ class TaskReconciler final : public runtime::Reconciler {
 
   TaskParts parts_;
   Logger log_;
-  TaskTiming timing_;
+  Live<TaskTiming> timing_;
+  runtime::WorkQueue* queue_ = nullptr;  // set by watch()
 
   // When the first report of a Task's current assignment was seen.
   struct Sighting {

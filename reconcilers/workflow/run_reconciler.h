@@ -45,6 +45,9 @@ class RunReconciler final : public runtime::Reconciler {
   // caches.
   void watch(runtime::WorkQueue& queue);
 
+  // From every thread; for writes to come.
+  void set_status_interval(Duration interval) { pacer_.set_interval(interval); }
+
   runtime::ReconcileResult reconcile(const kube::ObjectKey& key) override;
 
  private:

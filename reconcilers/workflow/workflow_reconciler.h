@@ -39,6 +39,9 @@ class WorkflowReconciler final : public runtime::Reconciler {
   // and the phase changes of their runs. Once, before the caches hold anything; `queue` outlives the caches.
   void watch(runtime::WorkQueue& queue);
 
+  // From every thread; for writes to come.
+  void set_counts_interval(Duration interval) { pacer_.set_interval(interval); }
+
   runtime::ReconcileResult reconcile(const kube::ObjectKey& key) override;
 
  private:

@@ -254,6 +254,19 @@ TEST_F(TaskReconcilerTest, AConflictIsSettledByTheNewsThatItAnnounces) {
   EXPECT_EQ(writes(), 4U);
 }
 
+TEST_F(TaskReconcilerTest, AShorterTimeToLiveHoldsForTasksThatFinishedBefore) {
+  TaskOperator op(world);
+  create_agent("a");
+  create_task("t");
+  settle();
+  finish("t");
+  world.clock.advance(2h);
+  ASSERT_EQ(phase("t"), "Succeeded");
+  op.reconciler.set_timing({.ttl_after_success = 1h});
+  settle();
+  EXPECT_FALSE(world.server.object(kTask, {"default", "t"}));
+}
+
 TEST_F(TaskReconcilerTest, AConflictStormEndsInTheRightState) {
   TaskOperator op(world);
   create_agent("a", 2);
