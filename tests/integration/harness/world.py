@@ -86,8 +86,9 @@ class World:
             self.kubectl("apply", "--server-side", "-f", FILES / name)
         return self
 
-    def operator(self, name="operator", settings=None, start=True):
-        operator = Operator(name, self.directory, self.cluster.user(OPERATOR_USER), settings)
+    def operator(self, name="operator", settings=None, start=True, kubeconfig=None, **options):
+        kubeconfig = kubeconfig or self.cluster.user(OPERATOR_USER)
+        operator = Operator(name, self.directory, kubeconfig, settings, **options)
         self.processes.append(operator)
         return operator.start().wait_ready() if start else operator
 

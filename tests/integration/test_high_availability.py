@@ -1,0 +1,228 @@
+"""Two operators, one leads: it is killed, frozen, cut off, or its clock is wrong, and both are upgraded, all under a steady
+load. Afterwards every Task and run has succeeded at its first attempt, and the runners' journals show that none ran twice.
+How long nobody decided is printed; only generous bounds are asserted."""
+
+import time
+
+import pytest
+
+from harness.api import Api, Sightings
+from harness.load import Load
+from harness.proxy import Proxy
+from harness.waiting import wait_until
+from harness.world import OPERATOR_USER, task
+
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+QUICK = {"leaseDuration": "3s", "renewDeadline": "2s", "retryPeriod": "300ms"}
+STANDARD = {"leaseDuration": "15s", "renewDeadline": "10s", "retryPeriod": "2s"}
+
+
+class Pair:
+    """Operators that lead and stand by, each behind a proxy of its own, with two agents and a steady load."""
+
+    def __init__(self, world):
+        self.world = world
+        self.api = Api(world.cluster.kubeconfig)
+        self.sightings = Sightings(self.api)
+        self.operators, self.proxies = [], {}
+        self.runners = [world.runner(name, start=False) for name in ("builder-1", "builder-2")]
+        self.load = None
+
+    def add(self, name, settings=None, election=None, restart=True, **options):
+        user = self.world.cluster.user(OPERATOR_USER)
+        self.proxies[name] = proxy = Proxy.of(user)
+        kubeconfig = proxy.kubeconfig(user, self.world.directory / f"{name}.kubeconfig")
+        settings = {"leaderElection": election or QUICK, **(settings or {})}
+        operator = self.world.operator(name, settings, kubeconfig=kubeconfig, **options)
+        self.operators.append(operator)
+        return operator.restart_when_it_ends() if restart else operator
+
+    def start_load(self):
+        for runner in self.runners:
+            runner.start()
+        for runner in self.runners:
+            self.world.wait_phase("cag", runner.name, "Ready", 30)
+        self.load = Load(self.world, self.api)
+        self.wait_decision(time.monotonic())
+        return self
+
+    def leader_and_standby(self):
+        """The one that leads, and another that is ready to."""
+        def found():
+            ready = [o for o in self.operators if o.alive() and o.ready()]
+            leading = [o for o in ready if leads(o)]
+            return len(leading) == 1 and len(ready) == 2 and (leading[0], *(o for o in ready if o is not leading[0]))
+        return wait_until(found, 60, lambda: f"no leader and standby:\n{self.world.logs()}")
+
+    def wait_decision(self, moment, timeout=40):
+        """Seconds from that moment until the first assignment made after it."""
+        seen_at = wait_until(lambda: self.sightings.first_assignment_after(moment), timeout,
+                             lambda: f"nothing was assigned:\n{self.world.logs()}", interval=0.02)
+        return seen_at - moment
+
+    def assert_nothing_lost_or_doubled(self, others=0):
+        self.load.assert_all_done_once(self.runners, others)
+
+    def close(self):
+        self.sightings.close()
+        if self.load:
+            self.load.stop()
+        for proxy in self.proxies.values():
+            proxy.heal()
+            proxy.close()
+
+
+def leads(operator):
+    try:
+        return operator.leading()
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def pair(world):
+    pair = Pair(world)
+    try:
+        yield pair
+    finally:
+        pair.close()
+
+
+@pytest.fixture
+def say(capsys):
+    def say(text):
+        with capsys.disabled():
+            print(f"\n    {text}")
+    return say
+
+
+def test_the_leader_is_killed_with_the_standard_lease(pair, say):
+    for name in ("operator-a", "operator-b"):
+        pair.add(name, election=STANDARD)
+    pair.start_load()
+    leader, standby = pair.leader_and_standby()
+    idle, cpu = standby.resident_mb(), standby.metric("process_cpu_seconds_total")
+    began = time.monotonic()
+    leader.kill()
+    took = pair.wait_decision(time.monotonic())
+    share = (standby.metric("process_cpu_seconds_total") - cpu) / (time.monotonic() - began)
+    say(f"killed, lease of 15 s: first decision after {took:.1f} s; standby {idle:.0f} MB, {100 * share:.1f} % of a core")
+    assert took < 25
+    leader.start()
+    pair.leader_and_standby()
+    pair.assert_nothing_lost_or_doubled()
+
+
+def test_the_leader_is_frozen_past_its_lease_and_woken(pair, say):
+    for name in ("operator-a", "operator-b"):
+        pair.add(name)
+    pair.start_load()
+    leader, standby = pair.leader_and_standby()
+    leader.freeze()
+    took = pair.wait_decision(time.monotonic())
+    say(f"frozen, lease of 3 s: first decision after {took:.1f} s")
+    leader.wake()
+    wait_until(lambda: leader.restarts == 1, 20, lambda: "the deposed leader goes on")
+    assert pair.leader_and_standby() == (standby, leader)
+    pair.assert_nothing_lost_or_doubled()
+
+
+def test_the_leader_is_cut_off_from_the_api_server(pair, say):
+    for name in ("operator-a", "operator-b"):
+        pair.add(name)
+    pair.start_load()
+    faults = {
+        "everything is held back": lambda proxy: proxy.stall(),
+        "connections are reset": lambda proxy: proxy.cut(),
+        "answers are held back": lambda proxy: proxy.stall(requests=False),
+        "connections are half closed, then reset": lambda proxy: (proxy.half_close(), proxy.cut()),
+    }
+    for name, fault in faults.items():
+        leader, standby = pair.leader_and_standby()
+        proxy, restarts, cut_at = pair.proxies[leader.name], leader.restarts, time.monotonic()
+        fault(proxy)
+        wait_until(lambda: leads(standby), 30, standby.log_tail)
+        took = pair.wait_decision(time.monotonic())
+        # Now what the former leader had sent arrives, late.
+        proxy.heal()
+        wait_until(lambda: leader.restarts > restarts, 30, lambda: f"the deposed leader goes on:\n{leader.log_tail()}")
+        say(f"cut off, {name}: next decision {took:.1f} s after the standby led; the former leader was back "
+            f"{time.monotonic() - cut_at:.1f} s after the cut")
+        assert leads(standby)
+    pair.assert_nothing_lost_or_doubled()
+
+
+def test_the_standby_whose_watches_died_silently_leads_with_fresh_caches(pair, say):
+    leader = pair.add("operator-a", restart=False)
+    wait_until(lambda: leads(leader), 20)
+    standby = pair.add("operator-b", settings={"watch": {"idleTimeout": "3s"}})
+    pair.start_load()
+    pair.proxies["operator-b"].stall_established()
+    lost = pair.load.tasks
+    wait_until(lambda: pair.load.tasks > lost + 20, 20)  # which the dead watches do not show
+    assert leader.stop() == 0
+    took = pair.wait_decision(time.monotonic())
+    say(f"watches of the standby dead: first decision {took:.1f} s after the leader's end")
+    assert leads(standby)
+    pair.assert_nothing_lost_or_doubled()
+
+
+def test_the_clock_of_the_leaders_node_is_set_by_an_hour(pair, say):
+    offset = pair.world.directory / "offset"
+    set_clock(offset, "+0s")
+    shifted = pair.add("operator-a", restart=False, environment={
+        "LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"})
+    wait_until(lambda: leads(shifted), 20, shifted.log_tail)
+    other = pair.add("operator-b")
+    pair.start_load()
+    gate = pair.world.directory / "gate"
+    pair.world.apply(task("long", parameters={"command": f"while [ ! -e {gate} ]; do sleep 0.1; done"},
+                          timeout="10m", deadline="30m"))
+    pair.world.wait_phase("ctk", "long", "Running")
+    for change in ("+1h", "-1h"):
+        set_clock(offset, change)
+        wait_until(lambda: agreed_not(shifted) == (1 if change == "+1h" else 2), 20, shifted.log_tail)
+        pair.wait_decision(time.monotonic())
+        assert leads(shifted), shifted.log_tail()
+    assert shifted.stop() == 0
+    took = pair.wait_decision(time.monotonic())
+    say(f"handed over by a leader whose clock is an hour behind: first decision {took:.1f} s after its end")
+    assert leads(other)
+    # The one with the wrong clock takes over again, this time from one that was killed.
+    shifted.start().wait_ready()
+    other.kill()
+    took = pair.wait_decision(time.monotonic())
+    say(f"killed, lease of 3 s, the successor's clock is an hour behind: first decision after {took:.1f} s")
+    gate.touch()
+    pair.assert_nothing_lost_or_doubled(others=1)
+    assert pair.world.status("ctk", "long")["attempt"] == 1
+
+
+def set_clock(path, offset):
+    new = path.with_suffix(".new")
+    new.write_text(offset + "\n")
+    new.rename(path)
+
+
+def agreed_not(operator):
+    return operator.log().count("clock does not agree with the API server's")
+
+
+def test_both_operators_are_upgraded_one_after_the_other(pair, say):
+    old = [pair.add(name, election=STANDARD, restart=False) for name in ("old-a", "old-b")]
+    pair.start_load()
+    leader, standby = pair.leader_and_standby()
+    for number, operator in enumerate((leader, standby)):
+        new = pair.add(f"new-{number}", election=STANDARD, restart=False)  # surge: the new one is ready first
+        pair.wait_decision(time.monotonic())
+        led, asked_at = leads(operator), time.monotonic()
+        assert operator.stop() == 0, operator.log_tail()
+        ended = time.monotonic() - asked_at
+        took = pair.wait_decision(asked_at + ended)
+        if led:
+            say(f"SIGTERM under load: the leader ended after {ended:.2f} s, the next decision came {took:.2f} s later")
+        assert took < 10
+        assert new.alive() and not any(o.alive() for o in old if o is operator)
+    assert sum(leads(o) for o in pair.operators if o.alive()) == 1
+    pair.assert_nothing_lost_or_doubled()
