@@ -258,7 +258,7 @@ struct Operator::Impl {
     leader = std::make_unique<runtime::LeaderElector>(
         election_client, env.clock, env.random, env.log, *registry, election,
         runtime::LeaderElector::Callbacks{[this] { manager->leadership_gained(); },
-                                          [this] { manager->leadership_lost(); }, nullptr});
+                                          [this] { deposed(); }, nullptr});
     gate.set_leader(leader.get());
     leader_lease.add_handler([this](const runtime::Store<kube::Lease>::Change& change) {
       if (change.after) leader->lease_seen(*change.after);
@@ -268,6 +268,13 @@ struct Operator::Impl {
     leader_watch =
         std::make_unique<runtime::Reflector>(client, env.clock, env.random, env.log, source,
                                              std::make_unique<runtime::StoreSink<kube::Lease>>(leader_lease));
+  }
+
+  // What is under way must not be waited for: it may hang in a connection that leads nowhere, and another
+  // process leads by now.
+  void deposed() {
+    env.transport.shutdown();
+    manager->leadership_lost();
   }
 
   void make_endpoint() {

@@ -93,16 +93,22 @@ class Sightings:
         if self._connection is not None and self._connection.sock is not None:
             self._connection.sock.close()
 
-    def since(self, moment):
-        with self._lock:
-            return [s for s in self._seen if s[0] >= moment]
+    def assigned_after(self, moment):
+        """Whether an assignment was seen first after that moment."""
+        return any(seen_at > moment for seen_at in self._assignments())
 
-    def first_assignment_after(self, moment):
-        """When the first assignment that did not exist at `moment` was seen; None if there is none yet."""
+    def longest_pause(self, since):
+        """The longest time without a new assignment, from the last one before that moment on."""
+        times = self._assignments()
+        last = max((t for t in times if t <= since), default=since)
+        times = [last, *(t for t in times if t > since)]
+        return max(after - before for before, after in zip(times, times[1:]))
+
+    def _assignments(self):
+        """When each assignment was seen first."""
         with self._lock:
-            known = {s[2].get("assignment", {}).get("id") for s in self._seen if s[0] < moment}
+            seen = {}
             for seen_at, _, status in self._seen:
-                assignment = status.get("assignment", {}).get("id")
-                if seen_at >= moment and assignment and assignment not in known:
-                    return seen_at
-        return None
+                if assignment := status.get("assignment", {}).get("id"):
+                    seen.setdefault(assignment, seen_at)
+        return sorted(seen.values())

@@ -74,6 +74,31 @@ TEST_F(ServerClockTest, SmallDifferencesAndSlowAnswersChangeNothing) {
   EXPECT_EQ(clock_.wall_now(), start_ + 12s);
 }
 
+class OneAnswer final : public Transport {
+ public:
+  Result<HttpResponse> send(const HttpRequest&) override { return HttpResponse{200, headers, ""}; }
+  Result<StreamResponse> open_stream(const HttpRequest&) override {
+    return StreamResponse{200, headers, nullptr};
+  }
+  void shutdown() override {}
+
+  std::map<std::string, std::string> headers;
+};
+
+TEST_F(ServerClockTest, EveryAnswerOfATransportCounts) {
+  OneAnswer answer;
+  DatedTransport transport(answer, clock_, Logger());
+  machine_.skew(1h);
+  ASSERT_TRUE(transport.send({"GET", "/"}));
+  EXPECT_EQ(clock_.skew(), 0s) << "an answer without a date says nothing";
+  answer.headers["date"] = kStart;
+  ASSERT_TRUE(transport.open_stream({"GET", "/"}));
+  EXPECT_GT(clock_.skew(), 59min);
+  machine_.skew(-1h);
+  ASSERT_TRUE(transport.send({"GET", "/"}));
+  EXPECT_EQ(clock_.skew(), 0s);
+}
+
 TEST_F(ServerClockTest, SkewedTimeFlowsEvenly) {
   machine_.skew(-1h);
   ASSERT_TRUE(answered(kStart));
