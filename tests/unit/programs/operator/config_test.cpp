@@ -207,6 +207,20 @@ TEST(OperatorConfigYaml, WhatIsPrintedReadsAsTheSame) {
   EXPECT_EQ(print_yaml(again), print_yaml(config));
 }
 
+TEST(OperatorConfigYaml, AnyTextIsPrintedSoThatItReadsAsTheSame) {
+  for (const char* text :
+       {"---", "...",  "# no comment", "a: b", "a #b",        "two\nlines\n", "'",  "\"", "\t",
+        " ",   "~",    "null",         ": x",  "&a",          "*a",           "!t", "%",  "{}",
+        "[",   "true", "007",          "\x01", "\u00e9\u2026"}) {
+    OperatorConfig config;
+    config.context = text;
+    OperatorConfig again;
+    const Status status = apply_yaml(again, print_yaml(config), "c.yaml");
+    EXPECT_TRUE(status) << text << ": " << status.error().message;
+    EXPECT_EQ(again.context, text);
+  }
+}
+
 TEST(OperatorConfigFlags, UnknownFlagIsAMistake) {
   EXPECT_THAT(load_mistakes({"--worker-task", "3"}), HasSubstr("--worker-task"));
   EXPECT_THAT(load_mistakes({"--worker-task=3"}), HasSubstr("did you mean --workers-task?"));
