@@ -257,8 +257,8 @@ struct Operator::Impl {
     if (!config.leader_election.enabled) return;
     leader = std::make_unique<runtime::LeaderElector>(
         election_client, env.clock, env.random, env.log, *registry, election,
-        runtime::LeaderElector::Callbacks{[this] { manager->leadership_gained(); },
-                                          [this] { deposed(); }, nullptr});
+        runtime::LeaderElector::Callbacks{[this] { manager->leadership_gained(); }, [this] { deposed(); },
+                                          nullptr});
     gate.set_leader(leader.get());
     leader_lease.add_handler([this](const runtime::Store<kube::Lease>::Change& change) {
       if (change.after) leader->lease_seen(*change.after);
