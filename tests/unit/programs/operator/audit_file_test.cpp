@@ -45,7 +45,7 @@ class AuditFileTest : public ::testing::Test {
     return found;
   }
   bool blocked() const {
-    return prometheus::TextSerializer().Serialize(registry_.Collect()).find("convoke_audit_blocked 1") !=
+    return prometheus::TextSerializer().Serialize(registry_.Collect()).find("\nconvoke_audit_blocked 1\n") !=
            std::string::npos;
   }
 

@@ -13,8 +13,9 @@ using Kind = api::AuditCause::Kind;
 Json answer(const std::string& manager = "", const std::string& field = "") {
   Json object = {{"metadata", {{"resourceVersion", "11"}}}};
   if (!manager.empty()) {
-    object["metadata"]["managedFields"] = {
-        {{"manager", manager}, {"fieldsV1", {{"f:spec", {{"f:" + field, Json::object()}}}}}}};
+    const Json spec = {{"f:" + field, Json::object()}};
+    object["metadata"]["managedFields"] =
+        Json::array({{{"manager", manager}, {"fieldsV1", {{"f:spec", spec}}}}});
   }
   return object;
 }
