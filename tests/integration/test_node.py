@@ -57,7 +57,7 @@ def helm(world, *arguments):
     return done.stdout
 
 
-def test_the_charts_pods_do_the_main_job_and_outlive_their_leader(world, tmp_path):
+def test_the_charts_pods_do_the_main_job_outlive_their_leader_and_roll(world, tmp_path):
     values = tmp_path / "values.yaml"
     values.write_text(yaml.safe_dump(VALUES))
     helm(world, "install", "convoke", CHART, "--values", values, "--wait", "--timeout", "2m")
@@ -84,3 +84,9 @@ def test_the_charts_pods_do_the_main_job_and_outlive_their_leader(world, tmp_pat
         assert [c["restartCount"] for c in pod["status"]["containerStatuses"]] == [0], explain(world)
     said = world.kubectl("-n", "convoke-system", "logs", second).stdout.splitlines()
     assert json.loads(said[0])["message"] == "starting"
+
+    before = {pod["metadata"]["name"] for pod in operator_pods(world)}
+    helm(world, "upgrade", "convoke", CHART, "--values", values, "--set", "podAnnotations.rolled=yes", "--wait", "--timeout", "2m")
+    wait_until(lambda: not before & {pod["metadata"]["name"] for pod in operator_pods(world)}, 60, lambda: explain(world))
+    helm(world, "uninstall", "convoke", "--wait", "--timeout", "2m")
+    assert operator_pods(world) == []
