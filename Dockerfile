@@ -41,6 +41,7 @@ LABEL org.opencontainers.image.title="convoke-operator" \
   org.opencontainers.image.revision="${COMMIT}" \
   org.opencontainers.image.created="${CREATED}"
 COPY --from=build /src/build/image/rootfs /
+ENV PATH=/usr/bin
 USER 65532:65532
 EXPOSE 8080
 ENTRYPOINT ["/usr/bin/convoke-operator"]

@@ -52,7 +52,7 @@ def test_the_operators_image_is_small_and_holds_nothing_to_break_in_with(operato
     assert facts["Size"] < SIZE_LIMIT, f"{facts['Size'] / 1e6:.1f} MB"
     assert facts["Config"]["User"] == USER
     programs = {m.name for m in members(operator_files) if m.isfile() and m.mode & 0o111 and not re.search(r"\.so(\.|$)", m.name)}
-    assert programs == {"usr/bin/convoke-operator", "usr/bin/convoke-runner"}
+    assert programs == {f"usr/bin/convoke-{name}" for name in ("operator", "runner", "check")}
     for member in members(operator_files):
         assert (member.uid, member.gid) == (0, 0), member.name
         assert member.issym() or member.mode & 0o6022 == 0, f"{member.name}: {member.mode:o}"
@@ -102,7 +102,7 @@ def test_the_list_of_parts_is_complete_and_right(operator_files):
             assert re.fullmatch(r"pkg:deb/debian/[^@]+@[^?]+\?arch=\w+&distro=debian-12", purl), name
             assert f"usr/share/doc/{owner['name']}/copyright" in in_image, f"the licence of {owner['name']} is missing"
     names = {package["name"] for package in sbom["packages"]}
-    assert {"convoke", "libssl3", "libcpprest2.10", "libc6", "ca-certificates"} <= names
+    assert {"convoke", "libssl3", "libcpprest2.10", "libc6", "tzdata", "ca-certificates"} <= names
     assert {"nlohmann-json3-dev", "libcli11-dev", "libexpected-dev"} <= names, "what was compiled in is missing"
 
 
