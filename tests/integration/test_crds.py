@@ -113,7 +113,7 @@ REFUSED = [
     ("Task", {"type": "x", "agentName": "No Name"}, "spec.agentName"),
     ("Task", {"type": "x", "retry": {"on": ["Moon"]}}, "spec.retry.on[0]"),
     ("Task", {"type": "x", "retry": {"limit": -1}}, "spec.retry.limit"),
-    ("Task", {"type": "x", "retry": {"backoff": {"base": "2m"}}}, "base must not be longer than max"),
+    ("Task", {"type": "x", "retry": {"backoff": {"base": "2m"}}}, "base (default 5s) must not be longer than max (default 60s)"),
     ("Task", {"type": "x", "requires": {"agentSelector": {"matchExpressions": [{"key": "a", "operator": "In"}]}}},
      "values are needed with In"),
     ("Workflow", {"steps": []}, "spec.steps"),
