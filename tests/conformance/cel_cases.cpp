@@ -137,7 +137,8 @@ bool same(const Value& expected, const Value& actual) {
 
 // What the expression gives, or what is wrong with it.
 Result<Value> evaluate(const Json& test, cel::Variables& variables, cel::ProgramPtr& program) {
-  for (const auto& [name, typed] : test.value("bindings", Json::object()).items()) {
+  const Json bindings = test.value("bindings", Json::object());
+  for (const auto& [name, typed] : bindings.items()) {
     auto value = read_value(typed);
     if (!value) {
       return value;

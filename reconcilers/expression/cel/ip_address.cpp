@@ -1,6 +1,7 @@
 #include "reconcilers/expression/cel/ip_address.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <arpa/inet.h>
 
