@@ -83,7 +83,7 @@ Status collect(const Json& value, const std::string& where, int depth, std::vect
 class Expander {
  public:
   Expander(const Scope& scope, std::size_t max_bytes)
-      : variables_(scope), max_bytes_(max_bytes), left_{kMaxSteps, max_bytes} {}
+      : variables_(scope), max_bytes_(max_bytes), left_{kMaxSteps, 4 * max_bytes} {}
 
   Result<Json> expand(const Json& value, const std::string& where, int depth) {
     if (depth > kMaxDepth) {
@@ -139,7 +139,7 @@ class Expander {
     if (!value) {
       return value.error().with_context(where + ": $(" + program.source() + ")");
     }
-    auto json = cel::to_json(*value, max_bytes_ - spent_);
+    auto json = cel::to_json(*value, max_bytes_ - spent_ + 1);
     if (!json) {
       return json.error().reason == cel::kResultTooLarge
                  ? too_large(where)

@@ -12,7 +12,21 @@ namespace {
 struct Count {
   int passed = 0;
   int failed = 0;
+  int repaired = 0;  // of those that passed
 };
+
+void add(Count& count, const convoke::conformance::Outcome& outcome) {
+  ++(outcome.problem.empty() ? count.passed : count.failed);
+  count.repaired += outcome.is_repaired ? 1 : 0;
+}
+
+void print(const std::string& file, const Count& count) {
+  std::printf("%-20s %7d %7d", file.c_str(), count.passed, count.failed);
+  if (count.repaired > 0) {
+    std::printf("  (%d of them against a repaired expected text: see --help)", count.repaired);
+  }
+  std::printf("\n");
+}
 
 int run(const std::vector<std::string>& paths, bool shows_failures) {
   std::map<std::string, Count> counts;
@@ -24,9 +38,8 @@ int run(const std::vector<std::string>& paths, bool shows_failures) {
       return 2;
     }
     for (const auto& outcome : *outcomes) {
-      auto& count = counts[outcome.file];
-      ++(outcome.problem.empty() ? count.passed : count.failed);
-      ++(outcome.problem.empty() ? total.passed : total.failed);
+      add(counts[outcome.file], outcome);
+      add(total, outcome);
       if (shows_failures && !outcome.problem.empty()) {
         std::printf("%s/%s/%s\n  %s\n  %s\n", outcome.file.c_str(), outcome.section.c_str(),
                     outcome.name.c_str(), outcome.expression.c_str(), outcome.problem.c_str());
@@ -35,9 +48,9 @@ int run(const std::vector<std::string>& paths, bool shows_failures) {
   }
   std::printf("%-20s %7s %7s\n", "file", "passed", "failed");
   for (const auto& [file, count] : counts) {
-    std::printf("%-20s %7d %7d\n", file.c_str(), count.passed, count.failed);
+    print(file, count);
   }
-  std::printf("%-20s %7d %7d\n", "total", total.passed, total.failed);
+  print("total", total);
   return total.failed == 0 ? 0 : 1;
 }
 

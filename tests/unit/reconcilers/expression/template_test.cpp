@@ -89,7 +89,7 @@ TEST(Template, ExpandsText) {
       {"$(steps['unit-test'].outputs.passed) passed", "7 passed"},
       {"$$($(params.count)", "$(3"},
       {"$(params.count + 1) of $(size(params.list))", "4 of 2"},
-      {"$(')' + \")\" + r'\\' + '\\'')')", "))\\')')"},
+      {"$(')' + \")\" + r'\\' + '\\'')')", "))\\'')"},
       {"$(params.flag ? ('yes') : \"no\")", "yes"},
       {"$(steps['unit-test'].outputs.?missing.orValue('none'))", "none"},
       {"$( // )\n params.version)", "1.2"},

@@ -245,7 +245,7 @@ TEST(Cel, BoundsTheLengthAndTheDepthOfTheSource) {
            repeated("true?1:", 2000) + "1",
            "[1]" + repeated(".map(x, x)", 1500),
            repeated("[1].map(x, ", 1000) + "x" + repeated(")", 1000),
-           repeated("size(", 3000) + "1" + repeated(")", 3000),
+           repeated("size(", 2000) + "1" + repeated(")", 2000),
        }) {
     EXPECT_THAT(error_of(source), HasSubstr("nested deeper than 250 levels")) << source.substr(0, 20);
   }
