@@ -80,8 +80,8 @@ def wait_settled(world, documents):
     return applied(world, documents)
 
 
-def versions(objects):
-    return {key: o["metadata"]["resourceVersion"] for key, o in objects.items()}
+def contents(objects):
+    return {key: (o["metadata"]["generation"], o["metadata"]["labels"], o["spec"], o["status"]) for key, o in objects.items()}
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_repository_applied_as_a_set_in_any_order(working, seed):
     assert_no_diff(working, "server-side", documents)
     order.shuffle(documents)
     apply_as_a_set(working, documents)
-    assert versions(applied(working, documents)) == versions(before), "a second apply wrote something"
+    assert contents(applied(working, documents)) == contents(before), "a second apply changed something"
     working.worker.stop()
     # What leaves the repository leaves the cluster, with all that came of it.
     apply_as_a_set(working, [])
