@@ -290,7 +290,7 @@ TEST(OperatorConfigFlags, HelpShowsEveryKeyWithItsFlag) {
   ASSERT_TRUE(help);
   for (const char* flag :
        {"--config", "--print-config", "--version", "--kubeconfig", "--leader-election-retry-period",
-        "--workers-workflow-run", "--run-status-interval", "(task.runningWriteDelay)"}) {
+        "--workers-workflow-run", "--run-status-interval", "(task.runningWriteDelay: "}) {
     EXPECT_THAT(help->print, HasSubstr(flag));
   }
   EXPECT_THAT(load({"--version"})->print, StartsWith("convoke-operator "));
