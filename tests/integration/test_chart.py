@@ -327,7 +327,7 @@ def test_without_helm_in_the_cluster_and_in_two_namespaces(bare, helm, tmp_path)
             namespace.create(hello("here"))
         wait_phase(team_b, "cwr", "here", "Succeeded", pods)
         wait_phase(team_a, "cwr", "here", "Running", pods)  # the agent is in team-b
-        assert "status" not in elsewhere.get("cwr", "here") or "phase" not in elsewhere.get("cwr", "here")["status"]
+        assert status_of(elsewhere, "cwr", "here")["observedGeneration"] == -1, "the operator has seen it"
         account = "system:serviceaccount:convoke-system:convoke"
         assert elsewhere.run("auth", "can-i", "list", "tasks.convoke.dev", "--as", account).stdout.strip() == "no"
         assert team_a.run("auth", "can-i", "drive", "tasks.convoke.dev", "--as", account).stdout.strip() == "yes"
