@@ -23,8 +23,6 @@ constexpr std::array<std::string_view, 13> kTypeNames = {"null_type",
                                                          "type",
                                                          "optional_type"};
 
-const Value kNull;
-
 // Booleans, numbers, strings: the rank of a key's kind.
 int key_rank(const Value& key) {
   switch (key.kind()) {
