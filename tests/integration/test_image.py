@@ -195,6 +195,7 @@ def do_all_that_needs_a_right(world, runner):
     assert world.wait_finished("cwr", "long-1")["phase"] == "Cancelled"
 
     edit_and_forget_revisions(world)
+    meet_names_that_are_taken(world)
 
     runner.freeze()
     world.wait_phase("cag", "worker", "Offline", 30)
@@ -226,6 +227,23 @@ def edit_and_forget_revisions(world):
     world.kubectl("delete", "cwf", "edited", "--cascade=orphan")
     world.apply(manifest)
     world.wait_phase("cwf", "edited", "Ready")
+
+
+def meet_names_that_are_taken(world):
+    """Of a step's Task, and of the run that a trigger creates (its name follows from the Workflow's uid)."""
+    world.apply(workflow("first", [shell_step("b-c", "true")]), workflow("second", [shell_step("c", "true")]))
+    world.apply(run("a", "first"), run("a-b", "second"))
+    for name in ("a", "a-b"):
+        assert world.wait_finished("cwr", name)["phase"] == "Succeeded"
+    manifest = workflow("taken", [shell_step("only", "true")], triggers=[{"type": "Create"}], suspend=True)
+    world.apply(manifest)
+    uid = world.get("cwf", "taken")["metadata"]["uid"]
+    world.apply(run(f"taken-{hashlib.sha256(uid.encode()).hexdigest()[:5]}", "first"))
+    manifest["spec"]["suspend"] = False
+    world.apply(manifest)
+    world.wait_event("taken", "NameConflict")
+    wait_until(lambda: [r for r in world.list("cwr") if r["spec"].get("workflowName") == "taken" and r["status"]["phase"] == "Succeeded"], 30,
+               lambda: "the Workflow whose run's name was taken has no run")
 
 
 def operators_requests(cluster):
