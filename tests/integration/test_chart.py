@@ -292,7 +292,9 @@ def test_install_use_upgrade_roll_back_and_uninstall(bare, helm, tmp_path):
             helm.do("rollback", "convoke", "2", *WAIT)
             assert not has_motto(admin)
             helm.do("test", "convoke")
-            assert admin.list("cwf,cwr") and "convoke-check" not in admin.do("get", "cwf,cwr,ctk,cag", "-o", "name")
+            assert admin.list("cwf,cwr") and "convoke-check" not in admin.do("get", "cwf,cwr,cag", "-o", "name")
+            # Kubernetes' garbage collector notices new kinds after some time only.
+            wait_until(lambda: "convoke-check" not in admin.do("get", "ctk", "-o", "name"), 120, pods.log)
 
             # What people own stays, and a new release takes it over.
             helm.do("uninstall", "convoke", *WAIT)

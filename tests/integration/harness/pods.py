@@ -136,7 +136,11 @@ class Pod:
             return text
 
         for path in self.directory.glob("volumes/*/..data/runner.yaml"):  # names the folder of its work
-            path.write_text(re.sub(r"(?<=: )/work\b", lambda _: places["/work"], path.read_text()) if "/work" in places else path.read_text())
+            text = path.read_text()
+            here_text = re.sub(r"(?<=: )/work\b", lambda _: places["/work"], text) if "/work" in places else text
+            if here_text != text:  # at once: another container of the Pod may be reading it
+                path.with_suffix(".new").write_text(here_text)
+                path.with_suffix(".new").rename(path)
         program, arguments = container["command"][0], container.get("args", [])
         command = [BIN / program, *map(here, arguments)]
         if container.get("ports"):

@@ -61,7 +61,7 @@ class Prometheus(Process):
     def _answers(self):
         try:
             return self._address() and self.query("vector(1)")
-        except OSError:
+        except (OSError, AssertionError):  # it says that it is starting
             return False
 
     def _address(self):

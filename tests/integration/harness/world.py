@@ -124,6 +124,8 @@ class World:
         """Removes what a test made."""
         kinds = "workflows.convoke.dev,workflowruns.convoke.dev,tasks.convoke.dev,agents.convoke.dev,leases"
         self.kubectl("-n", "default", "delete", kinds, "--all", "--wait=false")
+        # Of Workflows that were deleted without their dependents.
+        self.kubectl("-n", "default", "delete", "controllerrevisions", "-l", "convoke.dev/workflow", "--wait=false")
         self.kubectl("-n", "convoke-system", "delete", "leases", "--all")
         wait_until(lambda: not any(self.list(kind) for kind in kinds.split(",")), 60, lambda: "objects of the last test stay")
 
