@@ -158,7 +158,7 @@ class Check {
   }
 
   Status remove_one(const kube::ResourceType& type, const kube::ObjectKey& key) {
-    const auto removed = client_.remove(type, key);
+    auto removed = client_.remove(type, key);
     if (removed || removed.error().code == ErrorCode::NotFound) return {};
     return removed;
   }
@@ -175,7 +175,7 @@ class Check {
 Status run_check(kube::Client& client, Clock& clock, const CheckConfig& config, const std::string& suffix,
                  std::ostream& out) {
   const auto begun = clock.monotonic_now();
-  const auto outcome = Check(client, clock, config, suffix, out).run();
+  auto outcome = Check(client, clock, config, suffix, out).run();
   if (outcome) {
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock.monotonic_now() - begun);
     out << "passed after " << format_duration(took) << std::endl;
