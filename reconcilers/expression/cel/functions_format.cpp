@@ -70,7 +70,7 @@ class Writer {
   Piece list(const Value& value) {
     std::string result;
     for (std::size_t i = 0; i < value.size(); ++i) {
-      const Piece item = as_text(value.at(i));
+      Piece item = as_text(value.at(i));
       if (!item.problem.empty()) {
         return item;
       }

@@ -31,7 +31,7 @@ class OpaqueOf final : public Opaque {
     return own != nullptr && own->value_ == value_;
   }
   std::optional<std::partial_ordering> compare(const Opaque& other) const override {
-    if constexpr (requires(const Type& a) { a <=> a; }) {
+    if constexpr (requires(const Type& a, const Type& b) { a <=> b; }) {
       const auto* own = dynamic_cast<const OpaqueOf*>(&other);
       return own != nullptr ? std::optional<std::partial_ordering>(value_ <=> own->value_) : std::nullopt;
     }
