@@ -10,6 +10,7 @@
 #
 # Both run as user 65532 and need no file system that can be written, but for the runner's /tmp.
 ARG BASE=debian:bookworm-slim
+ARG BUILDER=tools
 
 # --- What compiles ---
 FROM ${BASE} AS tools
@@ -19,28 +20,15 @@ RUN bash -euc 'source /src/hack/lib/build.sh; export DEBIAN_FRONTEND=noninteract
   apt-get install -y -qq --no-install-recommends "${BUILD_PACKAGES[@]}" ca-certificates jq; \
   rm -rf /var/lib/apt/lists/*'
 
-# --- The programs ---
-FROM tools AS compile
-COPY CMakeLists.txt /src/
-COPY hack /src/hack
-COPY controller /src/controller
-COPY reconcilers /src/reconcilers
-COPY programs /src/programs
-ARG VERSION=0.1.0
-# A folder below the checkout with programs that hack/image compiled in `tools` just before; nothing: compile them here.
+# --- The programs, and the files of the images with the list of their parts, in /src/build/image ---
+# BUILDER and PREBUILT are hack/image's, which does this in `tools` before, and only hands in what came out.
+FROM ${BUILDER} AS build
+COPY . /src/
 ARG PREBUILT=
-COPY CMakeLists.txt ${PREBUILT:-CMakeLists.txt} /prebuilt/
-# What does not change with the commit first, so that Docker's cache keeps it.
-RUN [ -n "$PREBUILT" ] || /src/hack/container/compile "$VERSION" unknown
+ARG VERSION=0.1.0
 ARG COMMIT=unknown
 ARG SOURCE_DATE_EPOCH=
-RUN if [ -n "$PREBUILT" ]; then mkdir -p /src/build/image && cp -r /prebuilt /src/build/image/bin; \
-  else /src/hack/container/compile "$VERSION" "$COMMIT"; fi
-
-# --- The files of the images, and their lists of parts ---
-FROM compile AS collect
-ARG SOURCE_DATE_EPOCH=
-RUN /src/hack/container/collect /src/build/image/bin /rootfs
+RUN [ -n "$PREBUILT" ] || /src/hack/container/build "$VERSION" "$COMMIT"
 
 # --- Target operator ---
 FROM scratch AS operator
@@ -52,19 +40,20 @@ LABEL org.opencontainers.image.title="convoke-operator" \
   org.opencontainers.image.version="${VERSION}" \
   org.opencontainers.image.revision="${COMMIT}" \
   org.opencontainers.image.created="${CREATED}"
-COPY --from=collect /rootfs /
+COPY --from=build /src/build/image/rootfs /
+ENV PATH=/usr/bin
 USER 65532:65532
 EXPOSE 8080
 ENTRYPOINT ["/usr/bin/convoke-operator"]
 
 # --- Target runner ---
 FROM ${BASE} AS runner
-COPY --from=collect /runtime-packages /tmp/
+COPY --from=build /src/build/image/runtime-packages /tmp/
 RUN export DEBIAN_FRONTEND=noninteractive \
   && apt-get update -qq && apt-get upgrade -y -qq \
   && apt-get install -y -qq --no-install-recommends ca-certificates $(cat /tmp/runtime-packages) \
   && rm -rf /var/lib/apt/lists/* /var/log/* /tmp/runtime-packages
-COPY --from=collect /rootfs/usr/bin/convoke-runner /usr/bin/
+COPY --from=build /src/build/image/rootfs/usr/bin/convoke-runner /usr/bin/
 RUN groupadd -g 65532 convoke && useradd -u 65532 -g 65532 -d /tmp -M -s /usr/sbin/nologin convoke
 ARG VERSION=0.1.0
 ARG COMMIT=unknown

@@ -13,11 +13,12 @@ namespace convoke {
 
 namespace {
 
-sigset_t stop_signals() {
+sigset_t watched_signals(bool hangup) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
+  if (hangup) sigaddset(&set, SIGHUP);
   return set;
 }
 
@@ -26,8 +27,9 @@ constexpr int kExitBySignal = 128;
 
 }  // namespace
 
-SignalStop::SignalStop(Clock& clock, std::function<void(int)> on_stop) {
-  const sigset_t signals = stop_signals();
+SignalStop::SignalStop(Clock& clock, std::function<void(int)> on_stop, std::function<void()> on_hangup)
+    : on_stop_(std::move(on_stop)), on_hangup_(std::move(on_hangup)) {
+  const sigset_t signals = watched_signals(on_hangup_ != nullptr);
   pthread_sigmask(SIG_BLOCK, &signals, &former_mask_);
   struct sigaction ignore {};
   ignore.sa_handler = SIG_IGN;
@@ -35,7 +37,7 @@ SignalStop::SignalStop(Clock& clock, std::function<void(int)> on_stop) {
 
   signal_fd_ = signalfd(-1, &signals, SFD_CLOEXEC);
   end_fd_ = eventfd(0, EFD_CLOEXEC);
-  thread_ = clock.start_thread("signals", [this, on_stop = std::move(on_stop)] { watch(on_stop); });
+  thread_ = clock.start_thread("signals", [this] { watch(); });
 }
 
 SignalStop::~SignalStop() {
@@ -49,7 +51,7 @@ SignalStop::~SignalStop() {
   pthread_sigmask(SIG_SETMASK, &former_mask_, nullptr);
 }
 
-void SignalStop::watch(const std::function<void(int)>& on_stop) {
+void SignalStop::watch() {
   bool asked = false;
   for (;;) {
     pollfd fds[] = {{signal_fd_, POLLIN, 0}, {end_fd_, POLLIN, 0}};
@@ -61,14 +63,18 @@ void SignalStop::watch(const std::function<void(int)>& on_stop) {
     signalfd_siginfo info{};
     if (read(signal_fd_, &info, sizeof info) != sizeof info) continue;
     const int signal = static_cast<int>(info.ssi_signo);
+    if (signal == SIGHUP) {
+      on_hangup_();
+      continue;
+    }
     if (asked) _exit(kExitBySignal + signal);
     asked = true;
-    on_stop(signal);
+    on_stop_(signal);
   }
 }
 
 void SignalStop::restore_for_child() {
-  const sigset_t signals = stop_signals();
+  const sigset_t signals = watched_signals(true);
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;

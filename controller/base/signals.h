@@ -1,6 +1,6 @@
 // Asked to stop by the system: SIGTERM and SIGINT become a callback on a thread of its own, where everything
-// may be done that is forbidden in a signal handler. A second one ends the process at once. SIGPIPE is
-// ignored.
+// may be done that is forbidden in a signal handler. A second one ends the process at once. SIGHUP becomes
+// another callback, if one is given, each time. SIGPIPE is ignored.
 //
 //   SignalStop signals(clock, [&](int signal) { manager.request_stop(); });   // first of all in main()
 //
@@ -19,7 +19,7 @@ namespace convoke {
 
 class SignalStop {
  public:
-  SignalStop(Clock& clock, std::function<void(int signal)> on_stop);
+  SignalStop(Clock& clock, std::function<void(int signal)> on_stop, std::function<void()> on_hangup = {});
   // Ends the thread and gives the signals their former effect.
   ~SignalStop();
   SignalStop(const SignalStop&) = delete;
@@ -29,8 +29,10 @@ class SignalStop {
   static void restore_for_child();
 
  private:
-  void watch(const std::function<void(int)>& on_stop);
+  void watch();
 
+  const std::function<void(int)> on_stop_;
+  const std::function<void()> on_hangup_;
   sigset_t former_mask_{};
   struct sigaction former_pipe_ {};
   int signal_fd_ = -1;

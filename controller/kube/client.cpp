@@ -14,6 +14,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr const char* kNoAnswer = "<error>";  // as client-go labels it
 constexpr const char* kJson = "application/json";
 constexpr Duration kFirstRetryDelay = milliseconds(50);
 constexpr Duration kMaxRetryDelay = seconds(2);
@@ -231,7 +232,7 @@ Result<std::unique_ptr<BodyStream>> Client::watch(const ResourceType& type, cons
 
   const auto started = clock_.monotonic_now();
   auto response = transport_.open_stream(request);
-  metrics_.observe(request.method, response ? std::to_string(response->status) : "<error>",
+  metrics_.observe(request.method, response ? std::to_string(response->status) : kNoAnswer,
                    clock_.monotonic_now() - started);
   if (!response) return with_context(Body(response.error()), "watching", type, key);
   if (response->status == 200) return std::move(response->body);
@@ -320,6 +321,8 @@ Result<HttpResponse> Client::exchange(HttpRequest request, bool is_write) {
     if (response) return response;
     const auto wait = delay_before_retry(response.error(), is_write, attempt);
     if (!wait || clock_.monotonic_now() + *wait >= deadline) return response;
+    const int status = response.error().http_status;
+    metrics_.retried(request.method, status == 0 ? kNoAnswer : std::to_string(status), *wait);
     if (!stop_.sleep_for(*wait)) return {ErrorCode::Cancelled, "shutting down"};
   }
 }
@@ -330,7 +333,7 @@ Result<HttpResponse> Client::send_once(const HttpRequest& request, bool is_write
   }
   const auto started = clock_.monotonic_now();
   auto response = transport_.send(request);
-  metrics_.observe(request.method, response ? std::to_string(response->status) : "<error>",
+  metrics_.observe(request.method, response ? std::to_string(response->status) : kNoAnswer,
                    clock_.monotonic_now() - started);
   if (response && !is_success(response->status)) return error_from_response(*response);
   return response;

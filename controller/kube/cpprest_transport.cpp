@@ -16,10 +16,8 @@ namespace {
 
 using std::chrono::seconds;
 
-// cpprestsdk's timeout counts from the last byte. A watch is quiet for as long as nothing happens, and ends
-// after 290 s at the server's side.
+// cpprestsdk's timeout counts from the last byte.
 constexpr seconds kUnaryIdleTimeout{10};
-constexpr seconds kStreamIdleTimeout{305};
 constexpr std::size_t kUnaryLimitBytes = 64UL * 1024 * 1024;
 constexpr std::size_t kStreamLimitBytes = 256UL * 1024;
 constexpr Duration kLeaveWithin = seconds(5);
@@ -177,7 +175,7 @@ class CpprestTransport final : public Transport {
     if (clients_ != nullptr && clients_->tls == tls) return clients_;
     auto unary = CpprestClient::make(server_, tls, kUnaryIdleTimeout);
     if (!unary) return unary.error();
-    auto stream = CpprestClient::make(server_, tls, kStreamIdleTimeout);
+    auto stream = CpprestClient::make(server_, tls, options_.stream_idle_timeout);
     if (!stream) return stream.error();
     clients_ = std::make_shared<const Clients>(Clients{tls, std::move(*unary), std::move(*stream)});
     return clients_;

@@ -16,6 +16,8 @@ namespace convoke::kube {
 struct TransportOptions {
   std::string user_agent = "convoke";
   int pool_threads = 2;  // of cpprestsdk; the first transport of a process decides
+  // A stream that is silent for this long is broken. The API server sends a bookmark each minute.
+  std::chrono::seconds stream_idle_timeout{90};
 };
 
 // Error Invalid if the configuration's files or PEM texts cannot be read.

@@ -121,8 +121,7 @@ bool EventAggregator::within_object_rate(const kube::ObjectReference& regarding,
   if (const auto known = object_index_.find(id); known != object_index_.end()) {
     object_rates_.splice(object_rates_.begin(), object_rates_, known->second);
   } else {
-    const double per_second = 1.0 / std::chrono::duration<double>(limits_.object_refill).count();
-    object_rates_.emplace_front(id, TokenBucket(per_second, options_.burst_per_object, now));
+    object_rates_.emplace_front(id, TokenBucket(object_refill_per_second(), options_.burst_per_object, now));
     object_index_[id] = object_rates_.begin();
     if (object_rates_.size() > limits_.objects) {
       object_index_.erase(object_rates_.back().first);
@@ -130,6 +129,20 @@ bool EventAggregator::within_object_rate(const kube::ObjectReference& regarding,
     }
   }
   return object_rates_.front().second.take(now);
+}
+
+double EventAggregator::object_refill_per_second() const {
+  return 1.0 / std::chrono::duration<double>(limits_.object_refill).count();
+}
+
+void EventAggregator::set_rates(const EventOptions& options, MonotonicTime now) {
+  options_.events_per_second = options.events_per_second;
+  options_.burst = options.burst;
+  options_.burst_per_object = options.burst_per_object;
+  bucket_.set_rate(options_.events_per_second, options_.burst, now);
+  for (auto& [id, bucket] : object_rates_) {
+    bucket.set_rate(object_refill_per_second(), options_.burst_per_object, now);
+  }
 }
 
 std::optional<OutgoingEvent> EventAggregator::next(MonotonicTime now, bool flush) {

@@ -75,6 +75,8 @@ class EventAggregator {
   std::optional<OutgoingEvent> next(MonotonicTime now, bool flush);
   // When to ask next() again; none if nothing waits.
   std::optional<MonotonicTime> next_due(MonotonicTime now, bool flush) const;
+  // Other rates from now on: `events_per_second`, `burst` and `burst_per_object`.
+  void set_rates(const EventOptions& options, MonotonicTime now);
   // The event could not be sent: should it happen again, it is new.
   void failed(const std::string& id);
   std::size_t waiting() const { return warnings_.size() + normals_.size(); }
@@ -107,7 +109,9 @@ class EventAggregator {
   Schedule& queue_for(EventType type) { return type == EventType::Warning ? warnings_ : normals_; }
   OutgoingEvent render(const Entry& entry) const;
 
-  const EventOptions options_;
+  double object_refill_per_second() const;
+
+  EventOptions options_;
   const EventLimits limits_;
   TokenBucket bucket_;
   std::uint64_t next_sequence_ = 0;

@@ -155,6 +155,12 @@ void ApiEventRecorder::start() {
   impl_->thread_ = impl_->clock_.start_thread("events", [impl = impl_.get()] { impl->run(); });
 }
 
+void ApiEventRecorder::set_rates(const EventOptions& options) {
+  const MutexLock lock(impl_->mutex_);
+  impl_->aggregator_.set_rates(options, impl_->clock_.monotonic_now());
+  impl_->changed_->notify_one();
+}
+
 void ApiEventRecorder::stop(Duration timeout) {
   {
     const MutexLock lock(impl_->mutex_);

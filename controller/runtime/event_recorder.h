@@ -52,6 +52,8 @@ class ApiEventRecorder final : public EventRecorder {
   void record(const kube::ObjectReference& regarding, EventType type, const std::string& reason,
               const std::string& action, const std::string& note) override;
   void start();
+  // Other rates from now on; the rest of the options stays.
+  void set_rates(const EventOptions& options);
   // Sends what waits, for `timeout` at most (and the request in progress), then ends the thread. What is
   // left, and what is recorded later, is dropped.
   void stop(Duration timeout);

@@ -1,6 +1,7 @@
 #include "controller/runtime/leader_election.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <prometheus/gauge.h>
@@ -29,6 +30,14 @@ prometheus::Gauge& leader_gauge(prometheus::Registry& registry, const std::strin
       .Add({{"name", name}});
 }
 
+// Of the Lease, not of this process, so that it tells of changes that this process did not see.
+prometheus::Family<prometheus::Gauge>& transitions_family(prometheus::Registry& registry) {
+  return prometheus::BuildGauge()
+      .Name(metric::kLeaderTransitions)
+      .Help("Changes of the leader so far, as the lease counts them; absent until the lease was read")
+      .Register(registry);
+}
+
 // Whether anybody touched the record. A change of labels alone is not a sign of life.
 bool same_record(const kube::Lease& a, const kube::Lease& b) {
   return a.meta.uid == b.meta.uid && a.holder_identity == b.holder_identity && a.renew_time == b.renew_time &&
@@ -46,6 +55,7 @@ struct LeaderElector::Impl {
         random_(random),
         log_(log.with({{"lease", options.lease.str()}, {"identity", options.identity}})),
         gauge_(leader_gauge(registry, options.lease.name)),
+        transitions_(transitions_family(registry)),
         options_(std::move(options)),
         callbacks_(std::move(callbacks)),
         changed_(clock.make_condition()) {}
@@ -62,6 +72,9 @@ struct LeaderElector::Impl {
   kube::Lease record_of_ours(kube::Lease lease) const;
   void note_failure(const Error& error);
   bool sleep_until(MonotonicTime time);
+  bool wait_for_turn(MonotonicTime time);
+  std::optional<kube::Lease> next_seen(MonotonicTime until);
+  MonotonicTime runs_out_at() const;
 
   // The thread that stops, after the election's own has ended.
   void release();
@@ -74,6 +87,7 @@ struct LeaderElector::Impl {
   Random& random_;
   const Logger log_;
   prometheus::Gauge& gauge_;
+  prometheus::Family<prometheus::Gauge>& transitions_;
   const LeaderElectionOptions options_;
   const Callbacks callbacks_;
 
@@ -88,6 +102,7 @@ struct LeaderElector::Impl {
   bool leading_ GUARDED_BY(mutex_) = false;
   MonotonicTime renewed_at_ GUARDED_BY(mutex_);  // when the last renewal that succeeded was *asked for*
   std::string leader_ GUARDED_BY(mutex_);
+  std::optional<kube::Lease> seen_ GUARDED_BY(mutex_);  // by a watch, not looked at yet
 
   std::unique_ptr<Thread> thread_;
 };
@@ -109,8 +124,35 @@ bool LeaderElector::Impl::acquire() {
     if (try_acquire_or_renew()) return true;
     const double factor = 1.0 + options_.jitter * random_.uniform();
     const auto pause = std::chrono::duration_cast<Duration>(options_.retry_period * factor);
-    if (!sleep_until(clock_.monotonic_now() + pause)) return false;
+    if (!wait_for_turn(clock_.monotonic_now() + pause)) return false;
   }
+}
+
+// Until `time`, or until the Lease can be had before: it was released, or it ran out. False if stopped.
+bool LeaderElector::Impl::wait_for_turn(MonotonicTime time) {
+  for (;;) {
+    auto seen = next_seen(held_by_other() ? std::min(time, runs_out_at()) : time);
+    if (!seen) {
+      const MutexLock lock(mutex_);
+      return !stopping_;
+    }
+    // A watch may be behind what was read.
+    const auto version = [](const kube::Lease& lease) {
+      return kube::resource_version_number(lease.meta.resource_version);
+    };
+    if (version(*seen) <= version(observed_)) continue;
+    observe(std::move(*seen));
+    if (!held_by_other()) return true;
+  }
+}
+
+// None at that time, or when stopped.
+std::optional<kube::Lease> LeaderElector::Impl::next_seen(MonotonicTime until) {
+  MutexLock lock(mutex_);
+  while (!stopping_ && !seen_) {
+    if (!changed_->wait_until(mutex_, until)) break;
+  }
+  return stopping_ ? std::nullopt : std::exchange(seen_, std::nullopt);
 }
 
 bool LeaderElector::Impl::keep() {
@@ -198,6 +240,7 @@ void LeaderElector::Impl::accept_own(const Json& answer, MonotonicTime asked_at)
 void LeaderElector::Impl::observe(kube::Lease lease) {
   if (!same_record(lease, observed_)) observed_at_ = clock_.monotonic_now();
   observed_ = std::move(lease);
+  transitions_.Add({{"name", options_.lease.name}}).Set(static_cast<double>(observed_.lease_transitions));
   const std::string& holder = observed_.holder_identity;
   {
     const MutexLock lock(mutex_);
@@ -211,10 +254,14 @@ void LeaderElector::Impl::observe(kube::Lease lease) {
 bool LeaderElector::Impl::held_by_other() const {
   const std::string& holder = observed_.holder_identity;
   if (holder.empty() || holder == options_.identity) return false;
+  return clock_.monotonic_now() < runs_out_at();
+}
+
+MonotonicTime LeaderElector::Impl::runs_out_at() const {
   const Duration duration = observed_.lease_duration_seconds > 0
                                 ? Duration(std::chrono::seconds(observed_.lease_duration_seconds))
                                 : options_.lease_duration;
-  return clock_.monotonic_now() < observed_at_ + duration;
+  return observed_at_ + duration;
 }
 
 void LeaderElector::Impl::note_failure(const Error& error) {
@@ -287,6 +334,13 @@ void LeaderElector::stop(bool release) {
   const bool was_leading = impl_->leading();
   impl_->set_leading(false);
   if (release && was_leading) impl_->release();
+}
+
+void LeaderElector::lease_seen(const kube::Lease& lease) {
+  const MutexLock lock(impl_->mutex_);
+  if (impl_->leading_) return;
+  impl_->seen_ = lease;
+  impl_->changed_->notify_all();
 }
 
 bool LeaderElector::is_leader() const {

@@ -2,6 +2,9 @@
 // takes the Lease when it has *observed* it unchanged for the lease duration on its own monotonic clock; the
 // leader renews every retry period and gives up when it could not renew for the renew deadline.
 //
+// A candidate asks for the Lease every retry period. Who watches it and hands on what it sees (lease_seen)
+// makes a candidate take a released Lease at once, and one that ran out as soon as it did.
+//
 // As kube::WriteGuard it refuses every write of the leader's client once the lease may have run out by our
 // own clock, so that a leader that was frozen stops writing before it even notices.
 //
@@ -54,6 +57,8 @@ class LeaderElector final : public kube::WriteGuard {
   // Ends the election and with it the permission to write. `release` gives the Lease up at once (only after
   // the workers ended); without it others wait until it runs out.
   void stop(bool release);
+  // The Lease as a watch delivered it.
+  void lease_seen(const kube::Lease& lease);
   bool is_leader() const;
   std::string leader() const;  // the holder last observed
   // Cancelled unless this process leads and its lease cannot have run out yet.

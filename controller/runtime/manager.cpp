@@ -30,12 +30,19 @@ class ReflectorCache final : public CachePart {
 
 class ElectorLeader final : public LeaderPart {
  public:
-  explicit ElectorLeader(LeaderElector& elector) : elector_(elector) {}
-  void start() override { elector_.start(); }
-  void stop(bool release) override { elector_.stop(release); }
+  ElectorLeader(LeaderElector& elector, Reflector* watch) : elector_(elector), watch_(watch) {}
+  void start() override {
+    elector_.start();
+    if (watch_ != nullptr) watch_->start();
+  }
+  void stop(bool release) override {
+    if (watch_ != nullptr) watch_->stop();
+    elector_.stop(release);
+  }
 
  private:
   LeaderElector& elector_;
+  Reflector* const watch_;
 };
 
 class ControllerWorker final : public WorkerPart {
@@ -68,7 +75,8 @@ SequenceParts bind(ManagerParts parts) {
   for (Controller* controller : parts.controllers) {
     bound.workers.push_back(std::make_unique<ControllerWorker>(*controller));
   }
-  if (parts.leader != nullptr) bound.leader = std::make_unique<ElectorLeader>(*parts.leader);
+  if (parts.leader != nullptr)
+    bound.leader = std::make_unique<ElectorLeader>(*parts.leader, parts.leader_watch);
   if (parts.events != nullptr) bound.events = std::make_unique<RecorderEvents>(*parts.events);
   return bound;
 }

@@ -36,6 +36,7 @@ struct ManagerParts {
   std::vector<Endpoint*> endpoints;
   std::vector<Reflector*> reflectors;
   LeaderElector* leader = nullptr;                // null: always leading
+  Reflector* leader_watch = nullptr;              // what tells it of its Lease; nothing waits for it
   std::vector<std::function<void()>> on_leading;  // after the caches synced, before workers start
   std::vector<Controller*> controllers;
   ApiEventRecorder* events = nullptr;

@@ -21,7 +21,14 @@ inline constexpr char kReconcileTime[] = "controller_runtime_reconcile_time_seco
 inline constexpr char kMaxConcurrent[] = "controller_runtime_max_concurrent_reconciles";
 inline constexpr char kActiveWorkers[] = "controller_runtime_active_workers";
 
-inline constexpr char kLeaderStatus[] = "leader_election_master_status";  // label "name"
+inline constexpr char kLeaderStatus[] = "leader_election_master_status";    // label "name"
+inline constexpr char kLeaderTransitions[] = "convoke_leader_transitions";  // label "name"
+
+// Of each cache, label "resource".
+inline constexpr char kCacheSynced[] = "convoke_cache_synced";
+inline constexpr char kCacheSilence[] = "convoke_cache_silence_seconds";
+inline constexpr char kCacheLists[] = "convoke_cache_lists_total";
+inline constexpr char kCacheFailures[] = "convoke_cache_failures_total";
 
 inline constexpr char kEventsDropped[] = "convoke_events_dropped_total";
 inline constexpr char kEventsSent[] = "convoke_events_sent_total";

@@ -55,7 +55,9 @@ struct Reflector::Impl {
         sink(std::move(a_sink)),
         stopping(a_clock),
         backoff(a_random, kBackoffBase, kBackoffMax),
-        changed(a_clock.make_condition()) {}
+        changed(a_clock.make_condition()) {
+    summary.heard_at = clock.monotonic_now();
+  }
 
   void start();
   void stop();
@@ -81,6 +83,7 @@ struct Reflector::Impl {
   void into_sink(const Json* object, const Action& action);
   void note_failure(const Error& error);
   void note_success();
+  void note_sign_of_life();
 
   kube::Client& client;
   Clock& clock;
@@ -100,7 +103,7 @@ struct Reflector::Impl {
 
   mutable Mutex mutex;
   std::unique_ptr<Condition> changed;
-  bool is_synced GUARDED_BY(mutex) = false;
+  ReflectorState summary GUARDED_BY(mutex);
   std::string last_error GUARDED_BY(mutex);
   std::shared_ptr<kube::BodyStream> stream
       GUARDED_BY(mutex);  // shared, because stop() cancels it from outside
@@ -166,6 +169,7 @@ std::optional<Input> Reflector::Impl::perform(watch::FetchPage fetch) {
   if (!page) {
     return watch::ListFailed{std::move(page.error())};
   }
+  note_sign_of_life();
   return watch::PageListed{*std::move(page)};
 }
 
@@ -218,6 +222,7 @@ Input Reflector::Impl::read_event() {
     if (bytes->empty()) {
       return watch_ended({});
     }
+    note_sign_of_life();
     splitter.push(*bytes);
   }
 }
@@ -232,6 +237,7 @@ bool Reflector::Impl::take_stream(std::unique_ptr<kube::BodyStream> opened) {
     MutexLock lock(mutex);
     stream = std::move(opened);
     last_error.clear();
+    summary.heard_at = clock.monotonic_now();
   }
   return !stopping.stopped();
 }
@@ -271,7 +277,8 @@ std::optional<Input> Reflector::Impl::perform(watch::FinishReplace finish) {
   log.debug("the cache has a complete list", {{"resourceVersion", finish.resource_version}});
   MutexLock lock(mutex);
   last_error.clear();
-  is_synced = true;
+  summary.synced = true;
+  ++summary.lists;
   changed->notify_all();
   return {};
 }
@@ -307,6 +314,7 @@ void Reflector::Impl::note_failure(const Error& error) {
   {
     MutexLock lock(mutex);
     last_error = explanation + " (" + details + ")";
+    ++summary.failures;
   }
   const std::pair failure{error.code, error.http_status};
   if (reported == failure) {
@@ -325,6 +333,12 @@ void Reflector::Impl::note_success() {
   if (std::exchange(reported, std::nullopt)) {
     log.info("the watch of " + resource + " is well again");
   }
+}
+
+void Reflector::Impl::note_sign_of_life() {
+  const MonotonicTime now = clock.monotonic_now();
+  const MutexLock lock(mutex);
+  summary.heard_at = now;
 }
 
 // --- Reflector ---
@@ -347,23 +361,32 @@ void Reflector::stop() {
 
 bool Reflector::synced() const {
   MutexLock lock(impl_->mutex);
-  return impl_->is_synced;
+  return impl_->summary.synced;
 }
 
 bool Reflector::wait_synced(Duration timeout) {
   const MonotonicTime deadline = impl_->clock.monotonic_now() + timeout;
   MutexLock lock(impl_->mutex);
-  while (!impl_->is_synced && !impl_->stopping.stopped()) {
+  while (!impl_->summary.synced && !impl_->stopping.stopped()) {
     if (!impl_->changed->wait_until(impl_->mutex, deadline)) {
       break;
     }
   }
-  return impl_->is_synced;
+  return impl_->summary.synced;
 }
 
 std::string Reflector::last_error() const {
   MutexLock lock(impl_->mutex);
   return impl_->last_error;
+}
+
+ReflectorState Reflector::state() const {
+  MutexLock lock(impl_->mutex);
+  return impl_->summary;
+}
+
+const std::string& Reflector::resource() const {
+  return impl_->resource;
 }
 
 const ReflectorSource& Reflector::source() const {

@@ -66,6 +66,14 @@ class StoreSink final : public ReflectorSink {
   std::vector<typename Store<T>::Ptr> pending_;
 };
 
+// What a reflector knows of itself, for metrics.
+struct ReflectorState {
+  bool synced = false;
+  MonotonicTime heard_at;  // when the API server last sent anything; at first, when the reflector was made
+  unsigned long lists = 0;
+  unsigned long failures = 0;
+};
+
 class Reflector {
  public:
   Reflector(kube::Client& client, Clock& clock, Random& random, const Logger& log, ReflectorSource source,
@@ -80,6 +88,9 @@ class Reflector {
   bool wait_synced(Duration timeout);
   // The last error, empty while all is well; for /readyz and messages.
   std::string last_error() const;
+  ReflectorState state() const;
+  // "tasks.convoke.dev"
+  const std::string& resource() const;
   const ReflectorSource& source() const;
 
  private:

@@ -28,6 +28,13 @@ bool TokenBucket::take(MonotonicTime now) {
   return true;
 }
 
+void TokenBucket::set_rate(double per_second, int burst, MonotonicTime now) {
+  tokens_ = std::clamp(tokens_at(now) + std::max(burst - burst_, 0.0), 0.0, static_cast<double>(burst));
+  as_of_ = now;
+  per_second_ = per_second;
+  burst_ = burst;
+}
+
 MonotonicTime TokenBucket::available_at(MonotonicTime now) const {
   const double missing = 1.0 - tokens_at(now);
   if (missing <= 0) return now;

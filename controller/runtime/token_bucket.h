@@ -13,6 +13,8 @@ class TokenBucket {
   bool take(MonotonicTime now);
   // When take() will succeed if nobody else takes before.
   MonotonicTime available_at(MonotonicTime now) const;
+  // From `now` on. What is there stays, up to the new burst; a larger burst is there at once.
+  void set_rate(double per_second, int burst, MonotonicTime now);
 
  private:
   double tokens_at(MonotonicTime now) const;

@@ -15,6 +15,7 @@
 # Needs: $dir, the settings, common.sh, pki.sh, processes.sh.
 
 dir=${dir:-}
+# shellcheck disable=SC2034 # for hack/dev-cluster
 node_components=(kube-scheduler node api-gate containerd kubelet)
 NODE_NAME=convoke-node
 pause_image=docker.io/library/convoke-pause:1
@@ -36,6 +37,7 @@ _node_socket() { echo "$dir/node/containerd.sock"; }
 in_node() { nsenter -t "$(pid_of node)" --mount --net --pid --wd="$dir" -- "$@"; }
 
 # node_launcher COMPONENT: sets the array `launcher`, the command that starts COMPONENT in its namespaces
+# shellcheck disable=SC2034 # for those who start it
 node_launcher() {
   launcher=()
   case $1 in
@@ -46,6 +48,7 @@ node_launcher() {
 
 # --- arguments ------------------------------------------------------------------------------------------------------
 
+# shellcheck disable=SC2034 # for those who start it
 node_arguments_of() {
   case $1 in
   kube-scheduler)

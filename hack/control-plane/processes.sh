@@ -25,6 +25,7 @@ _listening() {
 
 # choose_ports: sets the five ports to free ones. They are below the range from which the system takes the local ports of
 # outgoing connections, or one of those could take the port of a component that is stopped for a while.
+# shellcheck disable=SC2034 # for node.sh
 choose_ports() {
   local low=20000 high=32767 chosen=() port
   while ((${#chosen[@]} < 5)); do
@@ -156,6 +157,7 @@ _etcd_arguments() {
 # --shutdown-send-retry-after: else an orderly end waits a minute for clients that watch; with it, two seconds.
 _apiserver_arguments() {
   local pki=$dir/pki
+  # shellcheck disable=SC2054 # a list of modes in one argument
   arguments=(
     --etcd-servers="http://127.0.0.1:$ETCD_PORT"
     --bind-address=127.0.0.1 --advertise-address=127.0.0.1 --secure-port="$APISERVER_PORT"
@@ -225,6 +227,7 @@ spawn() {
   (
     cd -- "$dir" || exit
     _close_inherited
+    if ((${#launcher[@]})); then umask 022; fi # containers must be able to read what is made for them
     exec env -i HOME="$HOME" PATH="$PATH" setsid "${launcher[@]}" "$dir/bin/$component" "${arguments[@]}" </dev/null >>"$log" 2>&1
   ) &
   pid=$!

@@ -4,7 +4,8 @@
 # What the build needs. The libraries are the ones the project is fixed to (CMakeLists.txt), all of Debian 12.
 # shellcheck disable=SC2034 # used by those who source this
 BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config mold libcpprest-dev nlohmann-json3-dev libyaml-cpp-dev libssl-dev
-  prometheus-cpp-dev libspdlog-dev libcli11-dev libexpected-dev libboost-dev libcurl4-openssl-dev zlib1g-dev)
+  prometheus-cpp-dev libspdlog-dev libcli11-dev libexpected-dev libre2-dev libcctz-dev tzdata libboost-dev
+  libcurl4-openssl-dev zlib1g-dev)
 
 # A fresh clone in another folder finds what an earlier one compiled: paths below the checkout count as relative.
 setup_ccache() {

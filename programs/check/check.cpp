@@ -33,13 +33,13 @@ Json step(const CheckConfig& config, const std::string& name, const Json& parame
 Json workflow(const CheckConfig& config, const std::string& name) {
   Json second =
       step(config, "second", {{"command", kShellCommand}, {"answer", "$(steps.first.outputs.answer)"}});
-  second["dependsOn"] = {"first"};
+  second["dependsOn"] = Json::array({"first"});
   const Json outputs = {{"name", "answer"}, {"value", "$(steps.second.outputs.answer)"}};
   return {{"metadata", {{"name", name}, {"namespace", config.namespace_}}},
           {"spec",
            {{"description", "A sample that convoke-check made, and removes when it ends."},
             {"triggers", Json::array()},
-            {"steps", {step(config, "first", {{"command", kShellCommand}}), std::move(second)}},
+            {"steps", Json::array({step(config, "first", {{"command", kShellCommand}}), std::move(second)})},
             {"outputs", Json::array({outputs})}}}};
 }
 
@@ -158,7 +158,7 @@ class Check {
   }
 
   Status remove_one(const kube::ResourceType& type, const kube::ObjectKey& key) {
-    const auto removed = client_.remove(type, key);
+    auto removed = client_.remove(type, key);
     if (removed || removed.error().code == ErrorCode::NotFound) return {};
     return removed;
   }
@@ -175,7 +175,7 @@ class Check {
 Status run_check(kube::Client& client, Clock& clock, const CheckConfig& config, const std::string& suffix,
                  std::ostream& out) {
   const auto begun = clock.monotonic_now();
-  const auto outcome = Check(client, clock, config, suffix, out).run();
+  auto outcome = Check(client, clock, config, suffix, out).run();
   if (outcome) {
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock.monotonic_now() - begun);
     out << "passed after " << format_duration(took) << std::endl;

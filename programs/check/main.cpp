@@ -7,6 +7,7 @@
 #include <memory>
 
 #include <CLI/CLI.hpp>
+#include <prometheus/registry.h>
 
 #include "controller/base/random.h"
 #include "controller/base/time_format.h"
@@ -63,17 +64,18 @@ void add_flags(CLI::App& app, Invocation& invocation) {
 }
 
 Result<Invocation> read_command_line(int argc, const char* const* argv) {
-  CLI::App app(
-      "Checks an installation of Convoke: makes a Workflow and a run of it, waits for the run to succeed, "
-      "says why "
-      "if it does not, and removes what it made.",
-      "convoke-check");
   Invocation invocation;
-  add_flags(app, invocation);
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    invocation.print = app.help();
+    CLI::App app(
+        "Checks an installation of Convoke: makes a Workflow and a run of it, waits for the run to succeed, "
+        "says why if it does not, and removes what it made.",
+        "convoke-check");
+    add_flags(app, invocation);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+      invocation.print = app.help();
+    }
   } catch (const CLI::CallForVersion& version) {
     invocation.print = version.what();
   } catch (const CLI::Error& error) {

@@ -1,10 +1,12 @@
-// The operator's configuration: defaults, over them a YAML file (--config), over that the flags.
+// The operator's configuration: defaults, over them a YAML file (--config), over that the flags. All keys,
+// with what they mean, are in settings.cpp; `convoke-operator --print-config` prints them.
 //
-// Errors: Invalid. The message has one line for each mistake, with file, line and key, or the flag:
-//   /etc/convoke/config.yaml:7:3: workers.tasks: there is no such key; known here: task, workflowRun,
-//   workflow, agent
+// Errors: Invalid. The message has one line for each mistake, with file, line, column and key, or the flag:
+//   /etc/convoke/config.yaml:7:3: workers.tasks: there is no such key; did you mean workers.task? known here:
+//   task, workflowRun, workflow, agent
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "controller/base/clock.h"
@@ -31,6 +33,10 @@ struct LogConfig {
   LogFormat format = LogFormat::Json;
 };
 
+struct AuditConfig {
+  std::string path;  // a file, or "-" for standard output; empty: no audit log
+};
+
 struct WorkersConfig {
   int task = 16;
   int workflow_run = 8;
@@ -38,17 +44,39 @@ struct WorkersConfig {
   int agent = 4;
 };
 
+struct WatchConfig {
+  Duration idle_timeout = std::chrono::seconds(90);
+};
+
+struct BackoffConfig {
+  Duration base = std::chrono::milliseconds(5);
+  Duration max = std::chrono::seconds(1000);
+};
+
 struct EventsConfig {
   double per_second = 20;
   int burst = 100;
+  int burst_per_object = 25;
 };
 
 struct TaskConfig {
   Duration running_write_delay = std::chrono::milliseconds(300);
+  Duration queued_write_delay = std::chrono::seconds(1);
+  Duration waiting_refresh = std::chrono::minutes(5);
+  Duration ttl_after_success = std::chrono::hours(24);
+  Duration ttl_after_failure = std::chrono::hours(7 * 24);
 };
 
 struct RunConfig {
   Duration status_interval = std::chrono::seconds(1);
+};
+
+struct WorkflowConfig {
+  Duration status_interval = std::chrono::seconds(10);
+};
+
+struct AgentConfig {
+  Duration status_interval = std::chrono::seconds(10);
 };
 
 struct OperatorConfig {
@@ -59,16 +87,41 @@ struct OperatorConfig {
   LeaderElectionConfig leader_election;
   ServeConfig serve;
   LogConfig log;
+  AuditConfig audit;
+  WatchConfig watch;
   WorkersConfig workers;
+  BackoffConfig backoff;
   EventsConfig events;
   Duration drain = std::chrono::seconds(30);
   TaskConfig task;
   RunConfig run;
+  WorkflowConfig workflow;
+  AgentConfig agent;
+};
+
+// Where a process takes its configuration from: what its command line said.
+class ConfigSource {
+ public:
+  ConfigSource() = default;
+  // `flags`: the values that were given, by the path of their key. They were checked to be flags.
+  ConfigSource(std::string file, std::map<std::string, std::string> flags);
+
+  const std::string& file() const { return file_; }  // empty: none
+  // The text of the file; of no file, empty.
+  Result<std::string> read() const;
+  // What results from that text.
+  Result<OperatorConfig> parse(const std::string& text) const;
+
+ private:
+  std::string file_;
+  std::map<std::string, std::string> flags_;
 };
 
 // What the command line asks for.
 struct Invocation {
   OperatorConfig config;
+  ConfigSource source;
+  std::string text;   // that config was read from
   std::string print;  // not empty (--help, --version, --print-config): print it and exit with 0
 };
 
@@ -78,7 +131,7 @@ Result<Invocation> load_operator_config(int argc, const char* const* argv);
 // The YAML text over what `config` holds. `file` is its name in messages. Keys are not checked against each
 // other.
 Status apply_yaml(OperatorConfig& config, const std::string& text, const std::string& file);
-// What apply_yaml would read as the same configuration.
+// What apply_yaml would read as the same configuration, with a comment for each key.
 std::string print_yaml(const OperatorConfig& config);
 
 }  // namespace convoke::programs

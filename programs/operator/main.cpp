@@ -2,12 +2,15 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <sstream>
+#include <string>
 
 #include <unistd.h>
 
 #include "controller/base/signals.h"
 #include "controller/kube/config.h"
 #include "controller/kube/cpprest_transport.h"
+#include "controller/kube/server_clock.h"
 #include "programs/build_info/build_info.h"
 #include "programs/operator/heap.h"
 #include "programs/operator/operator.h"
@@ -28,15 +31,27 @@ std::string host_of(const std::string& url) {
   return host.substr(0, host.find('/'));
 }
 
+kube::TransportOptions transport_options(const programs::OperatorConfig& config) {
+  kube::TransportOptions options;
+  options.user_agent = "convoke-operator/" CONVOKE_VERSION;
+  options.stream_idle_timeout = std::chrono::duration_cast<std::chrono::seconds>(config.watch.idle_timeout);
+  return options;
+}
+
+// One line for each mistake, so that each says whose it is.
 int fail(const Error& error) {
-  std::cerr << "convoke-operator: " << error.message << std::endl;
+  std::istringstream lines(error.message);
+  for (std::string line; std::getline(lines, line);) std::cerr << "convoke-operator: " << line << '\n';
   return 2;
 }
 
-int run(const programs::OperatorConfig& config) {
-  SystemClock clock;
+int run(const programs::Invocation& invocation) {
+  const auto& config = invocation.config;
+  SystemClock system_clock;
+  kube::ServerClock clock(system_clock);
   const auto random = make_system_random();
-  const Logger log(make_stderr_sink(), clock, config.log.level, config.log.format);
+  const auto sink = std::make_shared<LevelSink>(make_stderr_sink(), config.log.level);
+  const Logger log(sink, clock, LogLevel::Debug, config.log.format);
   const auto cluster = kube::load_config({config.kubeconfig, config.context, config.allow_insecure});
   if (!cluster) return fail(cluster.error());
 
@@ -44,18 +59,25 @@ int run(const programs::OperatorConfig& config) {
   Mutex mutex;
   bool stop_wanted = false;
   // Made before any other thread, whose signals it takes.
-  const SignalStop signals(clock, [&](int signal) {
-    log.info("stopping", {{"signal", signal}});
-    MutexLock lock(mutex);
-    stop_wanted = true;
-    if (running != nullptr) running->request_stop();
-  });
-  const auto transport =
-      kube::make_cpprest_transport(*cluster, clock, log, {.user_agent = "convoke-operator/" CONVOKE_VERSION});
+  const SignalStop signals(
+      clock,
+      [&](int signal) {
+        log.info("stopping", {{"signal", signal}});
+        MutexLock lock(mutex);
+        stop_wanted = true;
+        if (running != nullptr) running->request_stop();
+      },
+      [&] {
+        MutexLock lock(mutex);
+        if (running != nullptr) running->request_reload();
+      });
+  const auto transport = kube::make_cpprest_transport(*cluster, clock, log, transport_options(config));
   if (!transport) return fail(transport.error());
+  kube::DatedTransport dated_transport(**transport, clock, log);
 
-  programs::Operator convoke_operator(config, {clock, *random, **transport, log, host_of(cluster->server),
-                                               host_name() + "_" + random->hex(4)});
+  programs::Operator convoke_operator(invocation,
+                                      {clock, *random, dated_transport, log, *sink, host_of(cluster->server),
+                                       host_name() + "_" + random->hex(4)});
   const auto& build = programs::build_info();
   log.info("starting", {{"version", build.version},
                         {"commit", build.commit},
@@ -89,5 +111,5 @@ int main(int argc, char** argv) {
     std::cout << invocation->print;
     return EXIT_SUCCESS;
   }
-  return run(invocation->config);
+  return run(*invocation);
 }

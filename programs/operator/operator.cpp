@@ -18,17 +18,21 @@
 #include "controller/runtime/leader_election.h"
 #include "controller/runtime/manager.h"
 #include "controller/runtime/reflector.h"
+#include "controller/runtime/reflector_metrics.h"
 #include "controller/serve/health.h"
 #include "controller/serve/http_server.h"
 #include "controller/serve/process_metrics.h"
 #include "controller/serve/routes.h"
 #include "programs/build_info/build_info.h"
+#include "programs/operator/audit_file.h"
+#include "programs/operator/config_reloader.h"
 #include "programs/operator/namespaces.h"
 #include "reconcilers/agent/agent_reconciler.h"
 #include "reconcilers/api/caches.h"
 #include "reconcilers/task/scheduler.h"
 #include "reconcilers/task/task_metrics.h"
 #include "reconcilers/task/task_reconciler.h"
+#include "reconcilers/task/waiting_metrics.h"
 #include "reconcilers/workflow/run_reconciler.h"
 #include "reconcilers/workflow/workflow_reconciler.h"
 
@@ -39,13 +43,24 @@ namespace {
 constexpr char kFieldManager[] = "convoke-operator";
 constexpr char kNamespaceFile[] = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
-// Where the leader Lease lies if the configuration does not say: the Pod's own namespace.
-std::string lease_namespace(const LeaderElectionConfig& config) {
-  if (!config.namespace_.empty()) return config.namespace_;
+// The namespace of the Pod that this is; empty if it is none.
+std::string own_namespace() {
   std::ifstream in(kNamespaceFile);
   std::string name(std::istreambuf_iterator<char>(in), {});
   while (!name.empty() && (name.back() == '\n' || name.back() == ' ')) name.pop_back();
-  return name.empty() ? "default" : name;
+  return name;
+}
+
+// Where the leader Lease lies if the configuration does not say: the Pod's own namespace.
+std::string lease_namespace(const LeaderElectionConfig& config) {
+  if (!config.namespace_.empty()) return config.namespace_;
+  const std::string own = own_namespace();
+  return own.empty() ? "default" : own;
+}
+
+// What Events about the operator itself are about: its leader Lease, which is there wherever it runs.
+kube::ObjectReference self_reference(const LeaderElectionConfig& config) {
+  return {kube::kLease, lease_namespace(config), config.name, "", ""};
 }
 
 // Every write of the reconcilers passes here: refused unless this process leads, and counted.
@@ -114,7 +129,18 @@ runtime::EventOptions event_options(const EventsConfig& config, const std::strin
   options.reporting_instance = identity;
   options.events_per_second = config.per_second;
   options.burst = config.burst;
+  options.burst_per_object = config.burst_per_object;
   return options;
+}
+
+task::TaskTiming task_timing(const TaskConfig& config) {
+  task::TaskTiming timing;
+  timing.running_write_delay = config.running_write_delay;
+  timing.busy_write_delay = config.queued_write_delay;
+  timing.waiting_refresh = config.waiting_refresh;
+  timing.ttl_after_success = config.ttl_after_success;
+  timing.ttl_after_failure = config.ttl_after_failure;
+  return timing;
 }
 
 kube::ClientOptions client_options(kube::WriteGuard* guard, Duration deadline = std::chrono::seconds(30)) {
@@ -129,8 +155,8 @@ kube::ClientOptions client_options(kube::WriteGuard* guard, Duration deadline = 
 
 // Members stand in the order in which they are needed, so that they go in the reverse of it.
 struct Operator::Impl {
-  Impl(OperatorConfig config_in, OperatorEnvironment environment_in)
-      : config(std::move(config_in)),
+  Impl(const Invocation& invocation, OperatorEnvironment environment_in)
+      : config(invocation.config),
         env(std::move(environment_in)),
         registry(std::make_shared<prometheus::Registry>()),
         client_metrics(*registry, env.api_host),
@@ -142,13 +168,21 @@ struct Operator::Impl {
         election_client(env.transport, env.clock, env.random, client_metrics,
                         client_options(nullptr, election.request_deadline())),
         events(event_client, env.clock, env.log, *registry, event_options(config.events, env.identity)),
+        audit(make_audit(config.audit, env, *registry)),
         task_metrics(*registry),
+        waiting_metrics(std::make_shared<task::WaitingMetrics>(env.clock)),
         scheduler(env.clock, task_metrics),
-        task_reconciler({client, caches, scheduler, env.clock, env.random, events, task_metrics}, env.log,
-                        task_timing()),
-        agent_reconciler({client, caches, env.clock, events, *registry}, env.log),
-        workflow_reconciler(client, caches, events, env.clock, env.log),
-        run_reconciler(client, caches, events, env.clock, env.log, *registry, {config.run.status_interval}) {
+        task_reconciler({client, caches, scheduler, env.clock, env.random, events, task_metrics, audit.get()},
+                        env.log, task_timing(config.task)),
+        agent_reconciler({client, caches, env.clock, events, *registry, audit.get()}, env.log,
+                         {config.agent.status_interval}),
+        workflow_reconciler(client, caches, events, env.clock, env.log, workflow_options()),
+        run_reconciler(client, caches, events, env.clock, env.log, *registry,
+                       {config.run.status_interval, audit.get()}),
+        reloader({env.clock, env.log, *registry, events, self_reference(config.leader_election),
+                  [source = invocation.source] { return source.read(); },
+                  [this](const OperatorConfig& wanted) { apply(wanted); }},
+                 invocation.source, invocation.text, config) {
     register_build_info(*registry);
     make_controllers();
     make_reflectors();
@@ -157,21 +191,43 @@ struct Operator::Impl {
     make_manager();
   }
 
-  task::TaskTiming task_timing() const {
-    task::TaskTiming timing;
-    timing.running_write_delay = config.task.running_write_delay;
-    return timing;
+  // Null without an audit log.
+  static std::unique_ptr<AuditFile> make_audit(const AuditConfig& config, const OperatorEnvironment& env,
+                                               prometheus::Registry& registry) {
+    if (config.path.empty()) return nullptr;
+    return std::make_unique<AuditFile>(env.clock, env.log, registry, config.path, env.identity);
+  }
+
+  // What takes effect while it runs: every key that settings.cpp calls hot.
+  void apply(const OperatorConfig& wanted) {
+    env.log_level.set_level(wanted.log.level);
+    events.set_rates(event_options(wanted.events, env.identity));
+    task_reconciler.set_timing(task_timing(wanted.task));
+    agent_reconciler.set_timing({wanted.agent.status_interval});
+    workflow_reconciler.set_counts_interval(wanted.workflow.status_interval);
+    run_reconciler.set_status_interval(wanted.run.status_interval);
+  }
+
+  workflow::WorkflowReconcilerOptions workflow_options() const {
+    workflow::WorkflowReconcilerOptions options;
+    options.counts_interval = config.workflow.status_interval;
+    options.audit = audit.get();
+    return options;
   }
 
   runtime::Controller& add_controller(const std::string& name, int workers, runtime::Reconciler& reconciler) {
-    controllers.push_back(std::make_unique<runtime::Controller>(runtime::ControllerOptions{name, workers},
-                                                                reconciler, env.clock, env.log, *registry));
+    const runtime::ControllerOptions options{name, workers, {config.backoff.base, config.backoff.max}};
+    controllers.push_back(
+        std::make_unique<runtime::Controller>(options, reconciler, env.clock, env.log, *registry));
     return *controllers.back();
   }
 
   // The order of watch() is the order in which handlers see a change: the scheduler knows a Task before its
   // reconcile is queued.
   void make_controllers() {
+    caches.tasks.add_handler([waiting = waiting_metrics](const runtime::Store<api::Task>::Change& change) {
+      waiting->task_changed(change.before.get(), change.after.get());
+    });
     task_reconciler.watch(add_controller("task", config.workers.task, task_reconciler).queue());
     agent_reconciler.watch(add_controller("agent", config.workers.agent, agent_reconciler).queue());
     workflow_reconciler.watch(
@@ -201,9 +257,24 @@ struct Operator::Impl {
     if (!config.leader_election.enabled) return;
     leader = std::make_unique<runtime::LeaderElector>(
         election_client, env.clock, env.random, env.log, *registry, election,
-        runtime::LeaderElector::Callbacks{[this] { manager->leadership_gained(); },
-                                          [this] { manager->leadership_lost(); }, nullptr});
+        runtime::LeaderElector::Callbacks{[this] { manager->leadership_gained(); }, [this] { deposed(); },
+                                          nullptr});
     gate.set_leader(leader.get());
+    leader_lease.add_handler([this](const runtime::Store<kube::Lease>::Change& change) {
+      if (change.after) leader->lease_seen(*change.after);
+    });
+    const runtime::ReflectorSource source{kube::kLease, election.lease.namespace_, "",
+                                          "metadata.name=" + election.lease.name};
+    leader_watch =
+        std::make_unique<runtime::Reflector>(client, env.clock, env.random, env.log, source,
+                                             std::make_unique<runtime::StoreSink<kube::Lease>>(leader_lease));
+  }
+
+  // What is under way must not be waited for: it may hang in a connection that leads nowhere, and another
+  // process leads by now.
+  void deposed() {
+    env.transport.shutdown();
+    manager->leadership_lost();
   }
 
   void make_endpoint() {
@@ -214,9 +285,13 @@ struct Operator::Impl {
       for (const auto& line : manager->unsynced()) missing += (missing.empty() ? "" : "; ") + line;
       return {ErrorCode::Unavailable, missing};
     });
-    endpoint = std::make_unique<ServeEndpoint>(
-        env.clock, config.serve.address,
-        serve::make_routes(health, {registry, std::make_shared<serve::ProcessMetrics>()}), env.log);
+    std::vector<const runtime::Reflector*> watched;
+    for (const auto& reflector : reflectors) watched.push_back(reflector.get());
+    const serve::Collectables metrics{
+        registry, waiting_metrics, std::make_shared<runtime::ReflectorMetrics>(env.clock, std::move(watched)),
+        std::make_shared<serve::ProcessMetrics>()};
+    endpoint = std::make_unique<ServeEndpoint>(env.clock, config.serve.address,
+                                               serve::make_routes(health, metrics), env.log);
   }
 
   void make_manager() {
@@ -224,6 +299,7 @@ struct Operator::Impl {
     if (endpoint != nullptr) parts.endpoints = {endpoint.get()};
     for (const auto& reflector : reflectors) parts.reflectors.push_back(reflector.get());
     parts.leader = leader.get();
+    parts.leader_watch = leader_watch.get();
     // The first list leaves a heap full of holes behind.
     parts.on_leading = {[] { ::malloc_trim(0); }, [this] { scheduler.start(); }};
     for (const auto& controller : controllers) parts.controllers.push_back(controller.get());
@@ -244,7 +320,9 @@ struct Operator::Impl {
   kube::Client election_client;
   runtime::ApiEventRecorder events;
   api::Caches caches;
+  std::unique_ptr<AuditFile> audit;
   task::TaskMetrics task_metrics;
+  std::shared_ptr<task::WaitingMetrics> waiting_metrics;
   task::Scheduler scheduler;
   task::TaskReconciler task_reconciler;
   agent::AgentReconciler agent_reconciler;
@@ -256,19 +334,34 @@ struct Operator::Impl {
   std::unique_ptr<ServeEndpoint> endpoint;
   std::unique_ptr<runtime::Manager> manager;
   std::unique_ptr<runtime::LeaderElector> leader;
+  runtime::Store<kube::Lease> leader_lease;
+  std::unique_ptr<runtime::Reflector> leader_watch;
+  ConfigReloader reloader;
 };
 
-Operator::Operator(OperatorConfig config, OperatorEnvironment environment)
-    : impl_(std::make_unique<Impl>(std::move(config), std::move(environment))) {}
+Operator::Operator(const Invocation& invocation, OperatorEnvironment environment)
+    : impl_(std::make_unique<Impl>(invocation, std::move(environment))) {}
 
 Operator::~Operator() = default;
 
 Status Operator::run() {
-  return impl_->manager->run();
+  AuditFile* const audit = impl_->audit.get();
+  if (audit != nullptr) {
+    if (auto opened = audit->open(); !opened) return opened;
+  }
+  impl_->reloader.start();
+  auto ended = impl_->manager->run();
+  impl_->reloader.stop();
+  if (audit != nullptr) audit->stop();  // workers that wait for it can end
+  return ended;
 }
 
 void Operator::request_stop() {
   impl_->manager->request_stop();
+}
+
+void Operator::request_reload() {
+  impl_->reloader.request();
 }
 
 }  // namespace convoke::programs

@@ -1,9 +1,9 @@
 #include "programs/operator/setting.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <optional>
-#include <sstream>
 
 #include <strings.h>
 
@@ -21,10 +21,15 @@ std::string quoted(const std::string& text) {
   return '"' + text + '"';
 }
 
+// The shortest text that reads as the same number.
 std::string show(double value) {
-  std::ostringstream out;
-  out << value;
-  return out.str();
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  return {text.data(), end};
+}
+
+std::string from_to(const std::string& what, const std::string& min, const std::string& max) {
+  return what + " from " + min + " to " + max;
 }
 
 template <class T>
@@ -74,7 +79,7 @@ Setting text_setting(std::string path, std::string help, std::string& value, Tex
     value = text;
     return {};
   };
-  return {std::move(path), "TEXT", std::move(help), std::move(set), [&value] { return value; }};
+  return {std::move(path), "TEXT", std::move(help), "a text", std::move(set), [&value] { return value; }};
 }
 
 Setting bool_setting(std::string path, std::string help, bool& value) {
@@ -83,8 +88,8 @@ Setting bool_setting(std::string path, std::string help, bool& value) {
     value = text == "true";
     return {};
   };
-  return {std::move(path), "true|false", std::move(help), std::move(set),
-          [&value] { return std::string(value ? "true" : "false"); }};
+  auto get = [&value] { return std::string(value ? "true" : "false"); };
+  return {std::move(path), "true|false", std::move(help), "true or false", std::move(set), std::move(get)};
 }
 
 Setting int_setting(std::string path, std::string help, int& value, int min, int max) {
@@ -97,8 +102,9 @@ Setting int_setting(std::string path, std::string help, int& value, int min, int
     value = *parsed;
     return {};
   };
-  return {std::move(path), "INT", std::move(help), std::move(set),
-          [&value] { return std::to_string(value); }};
+  auto range = from_to("a whole number", std::to_string(min), std::to_string(max));
+  auto get = [&value] { return std::to_string(value); };
+  return {std::move(path), "INT", std::move(help), std::move(range), std::move(set), std::move(get)};
 }
 
 Setting number_setting(std::string path, std::string help, double& value, double min, double max) {
@@ -110,7 +116,9 @@ Setting number_setting(std::string path, std::string help, double& value, double
     value = *parsed;
     return {};
   };
-  return {std::move(path), "NUMBER", std::move(help), std::move(set), [&value] { return show(value); }};
+  auto range = from_to("a number", show(min), show(max));
+  auto get = [&value] { return show(value); };
+  return {std::move(path), "NUMBER", std::move(help), std::move(range), std::move(set), std::move(get)};
 }
 
 Setting duration_setting(std::string path, std::string help, Duration& value, Duration min, Duration max) {
@@ -123,8 +131,14 @@ Setting duration_setting(std::string path, std::string help, Duration& value, Du
     value = *parsed;
     return {};
   };
-  return {std::move(path), "DURATION", std::move(help), std::move(set),
-          [&value] { return format_duration(value); }};
+  auto range = from_to("a duration", format_duration(min), format_duration(max));
+  auto get = [&value] { return format_duration(value); };
+  return {std::move(path), "DURATION", std::move(help), std::move(range), std::move(set), std::move(get)};
+}
+
+Setting hot(Setting setting) {
+  setting.reload = Reload::Hot;
+  return setting;
 }
 
 }  // namespace convoke::programs

@@ -1,11 +1,10 @@
-// One key of the configuration: its place in the YAML file, its flag, its help, and how text becomes a
-// checked value.
+// One key of the configuration: its place in the YAML file, its flag, its documentation, and how text becomes
+// a checked value.
 //
 // Not thread-safe. Ownership: the variable that a Setting writes to outlives it.
 #pragma once
 
 #include <functional>
-#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,18 +14,26 @@
 
 namespace convoke::programs {
 
+// When a change of the file takes effect.
+enum class Reload { Restart, Hot };
+
 struct Setting {
   std::string path;  // "leaderElection.leaseDuration"
   std::string type;  // for --help: DURATION
   std::string help;
+  std::string range;  // "a duration from 1s to 10m"
   // Error Invalid says what is wrong with the text, without naming the key.
   std::function<Status(const std::string&)> set;
   std::function<std::string()> get;
+  std::string standard = {};  // what holds if nobody sets it
+  Reload reload = Reload::Restart;
   std::string source = "default";  // who set it last, for messages: "config.yaml:7", "--drain"
 
   // "--leader-election-lease-duration"
   std::string flag() const;
 };
+
+using Settings = std::vector<Setting>;
 
 // What a text setting's value must fulfil beyond being text.
 using TextCheck = std::function<Status(const std::string&)>;
@@ -42,6 +49,9 @@ template <class T>
 Setting choice_setting(std::string path, std::string help, T& value,
                        std::vector<std::pair<std::string, T>> choices);
 
+// The same setting, but a change of the file takes effect at once.
+Setting hot(Setting setting);
+
 namespace internal {
 
 bool same_word(const std::string& a, const std::string& b);
@@ -54,9 +64,11 @@ Setting choice_setting(std::string path, std::string help, T& value,
                        std::vector<std::pair<std::string, T>> choices) {
   std::vector<std::string> words;
   std::string type;
+  std::string range;
   for (const auto& [word, meaning] : choices) {
     words.push_back(word);
     type += (type.empty() ? "" : "|") + word;
+    range += (range.empty() ? "one of " : ", ") + word;
   }
   auto set = [&value, choices, words](const std::string& text) -> Status {
     for (const auto& [word, meaning] : choices) {
@@ -72,7 +84,8 @@ Setting choice_setting(std::string path, std::string help, T& value,
     }
     return {};
   };
-  return {std::move(path), std::move(type), std::move(help), std::move(set), std::move(get)};
+  return {std::move(path),  std::move(type), std::move(help),
+          std::move(range), std::move(set),  std::move(get)};
 }
 
 }  // namespace convoke::programs

@@ -140,8 +140,8 @@ Result<RunnerConfig> parse_runner_config(const std::string& text, const std::str
   try {
     read_file(YAML::Load(text), config, problems);
   } catch (const YAML::Exception& e) {
-    return Error{ErrorCode::Invalid,
-                 file + ":" + std::to_string(e.mark.line + 1) + ": this is not YAML: " + e.msg};
+    return Error{ErrorCode::Invalid, file + ":" + std::to_string(e.mark.line + 1) + ":" +
+                                         std::to_string(e.mark.column + 1) + ": this is not YAML: " + e.msg};
   }
   if (auto status = problems.status(); !status) return status.error();
   complete(config);

@@ -1,5 +1,6 @@
 #include "programs/runner/yaml_section.h"
 
+#include "controller/base/similar_word.h"
 #include "controller/base/time_format.h"
 
 namespace convoke::runner {
@@ -22,13 +23,20 @@ YamlSection::YamlSection(const YAML::Node& node, std::string path, YamlProblems&
 
 YamlSection::~YamlSection() {  // NOLINT(bugprone-exception-escape)
   if (!node_.IsMap()) return;
+  std::set<std::string> seen;
   for (const auto& entry : node_) {
     const auto key = entry.first.IsScalar() ? entry.first.Scalar() : "?";
-    if (asked_.contains(key)) continue;
-    std::string known;
-    for (const auto& name : asked_) known += (known.empty() ? "" : ", ") + name;
-    problems_.add(entry.first, path_of(key), "there is no such key; known here: " + known);
+    if (!seen.insert(key).second) problems_.add(entry.first, path_of(key), "is there twice");
+    if (!asked_.contains(key)) problems_.add(entry.first, path_of(key), "there is no such key; " + hint(key));
   }
+}
+
+// What may have been meant by a key that does not exist.
+std::string YamlSection::hint(const std::string& key) const {
+  const std::string meant = most_similar(key, {asked_.begin(), asked_.end()});
+  std::string known;
+  for (const auto& name : asked_) known += (known.empty() ? "" : ", ") + name;
+  return (meant.empty() ? "" : "did you mean " + path_of(meant) + "? ") + "known here: " + known;
 }
 
 std::string YamlSection::path_of(const std::string& key) const {
@@ -122,10 +130,10 @@ void YamlSection::read(const std::string& key, std::map<std::string, std::string
   if (node.IsNull()) return;
   if (!node.IsMap()) return problems_.add(node, path_of(key), "expected a mapping of names to texts");
   for (const auto& entry : node) {
-    if (!entry.second.IsScalar()) {
-      return problems_.add(entry.second, path_of(key) + "." + entry.first.Scalar(), "expected text");
-    }
-    value[entry.first.Scalar()] = entry.second.Scalar();
+    const auto path = path_of(key) + "." + entry.first.Scalar();
+    if (!entry.second.IsScalar()) return problems_.add(entry.second, path, "expected text");
+    if (!value.emplace(entry.first.Scalar(), entry.second.Scalar()).second)
+      return problems_.add(entry.first, path, "is there twice");
   }
 }
 

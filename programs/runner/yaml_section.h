@@ -53,6 +53,7 @@ class YamlSection {
   template <class T>
   bool scalar(const std::string& key, T& value, const char* expected);
   YAML::Node take(const std::string& key);
+  std::string hint(const std::string& key) const;
 
   YAML::Node node_;
   std::string path_;

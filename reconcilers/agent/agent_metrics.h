@@ -1,28 +1,34 @@
-// convoke_agents{phase}: how many agents there are. Every series exists from the start, at 0.
+// convoke_agents{phase}, and by the agents' type convoke_agent_capacity (of those that are Ready) and
+// convoke_agent_active_tasks: how many agents there are and how full. Phases exist from the start, at 0;
+// types are bounded (bounded_series.h).
 //
 // Thread safety: all methods from every thread. Ownership: the registry outlives this.
 #pragma once
 
-#include <array>
+#include <cstddef>
+#include <memory>
 
 #include "reconcilers/api/agent.h"
 
 namespace prometheus {
-class Gauge;
 class Registry;
-}  // namespace prometheus
+}
 
 namespace convoke::agent {
 
 class AgentMetrics {
  public:
-  explicit AgentMetrics(prometheus::Registry& registry);
+  static constexpr std::size_t kMaxTypes = 20;
 
+  explicit AgentMetrics(prometheus::Registry& registry);
+  ~AgentMetrics();
+
+  // An agent came (no `before`), changed or went (no `after`).
   void agent_changed(const api::Agent* before, const api::Agent* after);
 
  private:
-  static constexpr std::size_t kPhases = static_cast<std::size_t>(api::AgentPhase::Draining) + 1;
-  std::array<prometheus::Gauge*, kPhases> agents_{};
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace convoke::agent

@@ -93,7 +93,7 @@ void AgentReconciler::task_changed(const TaskChange& change, runtime::WorkQueue&
   const std::string& namespace_ = (change.after ? change.after : change.before)->meta.namespace_;
   for (const std::string& name : {before, after}) {
     if (!name.empty()) {
-      queue.add_after({namespace_, name}, timing_.counter_interval);
+      queue.add_after({namespace_, name}, timing_.get().counter_interval);
     }
   }
 }
@@ -111,7 +111,7 @@ ReconcileResult AgentReconciler::reconcile(const kube::ObjectKey& key) {
   if (seems_lost(observe(*agent)) && !verify_silence(*agent)) {
     return RequeueAfter{kVerifyDelay};
   }
-  return act(*agent, decide(observe(*agent), timing_));
+  return act(*agent, decide(observe(*agent), timing_.get()));
 }
 
 AgentSnapshot AgentReconciler::observe(const api::Agent& agent) {
@@ -184,6 +184,7 @@ ReconcileResult AgentReconciler::act(const api::Agent& agent, const AgentDecisio
       const MutexLock lock(mutex_);
       memories_[key].last_write = parts_.clock.monotonic_now();
     }
+    tell_audit(agent, *decision.status, *answer);
     own_writes_.overlay(parts_.caches.agents, api::Agent::from_json(*answer));
     for (const AgentEvent& event : decision.events) {
       parts_.events.record(api::reference(agent), event.type, event.reason, event.action, event.note);
@@ -193,6 +194,29 @@ ReconcileResult AgentReconciler::act(const api::Agent& agent, const AgentDecisio
     return RequeueAfter{*decision.look_again};
   }
   return Done{};
+}
+
+void AgentReconciler::tell_audit(const api::Agent& before, const api::AgentStatus& after,
+                                 const Json& answer) {
+  const auto* ready = api::find_condition(after.conditions, api::condition::kReady);
+  const bool same = before.status.present && before.status.phase == after.phase;
+  if (parts_.audit == nullptr || same) {
+    return;
+  }
+  api::AuditEntry entry;
+  entry.object = api::reference(before);
+  entry.object.resource_version = kube::meta_from_json(answer).resource_version;
+  entry.generation = after.observed_generation;
+  entry.from = before.status.present ? api::to_string(before.status.phase) : "";
+  entry.to = api::to_string(after.phase);
+  entry.reason = ready == nullptr ? "" : ready->reason;
+  const bool beats = after.phase == AgentPhase::Ready || after.phase == AgentPhase::Draining;
+  if (after.phase == AgentPhase::Draining || before.status.phase == AgentPhase::Draining) {
+    entry.cause = beats ? api::caused_by_spec(answer, "cordoned") : api::AuditCause{};
+  } else if (beats) {
+    entry.cause = {api::AuditCause::Kind::Agent, before.meta.name};
+  }
+  parts_.audit->record(entry);
 }
 
 void AgentReconciler::forget(const kube::ObjectKey& key) {

@@ -12,6 +12,7 @@
 #include <map>
 
 #include "controller/base/clock.h"
+#include "controller/base/live.h"
 #include "controller/base/logging.h"
 #include "controller/base/mutex.h"
 #include "controller/kube/client.h"
@@ -22,6 +23,7 @@
 #include "reconcilers/agent/agent_decide.h"
 #include "reconcilers/agent/agent_metrics.h"
 #include "reconcilers/agent/heartbeat_monitor.h"
+#include "reconcilers/api/audit_log.h"
 #include "reconcilers/api/caches.h"
 
 namespace convoke::agent {
@@ -32,6 +34,7 @@ struct AgentParts {
   Clock& clock;
   runtime::EventRecorder& events;
   prometheus::Registry& registry;
+  api::AuditLog* audit = nullptr;  // none: nothing is told
 };
 
 class AgentReconciler final : public runtime::Reconciler {
@@ -40,6 +43,9 @@ class AgentReconciler final : public runtime::Reconciler {
 
   // Feeds the heartbeat monitor and the queue from the caches.
   void watch(runtime::WorkQueue& queue);
+
+  // From every thread; for writes to come.
+  void set_timing(const AgentTiming& timing) { timing_.set(timing); }
 
   runtime::ReconcileResult reconcile(const kube::ObjectKey& key) override;
 
@@ -63,11 +69,12 @@ class AgentReconciler final : public runtime::Reconciler {
   // Asks the API itself for the heartbeat. False if it cannot be asked now.
   bool verify_silence(const api::Agent& agent);
   runtime::ReconcileResult act(const api::Agent& agent, const AgentDecision& decision);
+  void tell_audit(const api::Agent& before, const api::AgentStatus& after, const Json& answer);
   void forget(const kube::ObjectKey& key);
 
   AgentParts parts_;
   Logger log_;
-  AgentTiming timing_;
+  Live<AgentTiming> timing_;
   HeartbeatMonitor heartbeats_;
   AgentMetrics metrics_;
   runtime::OwnWrites own_writes_;

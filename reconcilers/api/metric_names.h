@@ -3,16 +3,27 @@
 
 namespace convoke::metric {
 
-inline constexpr char kTasks[] = "convoke_tasks";                          // label "phase"
-inline constexpr char kTaskAttempts[] = "convoke_task_attempts_total";     // label "outcome"
+inline constexpr char kTasks[] = "convoke_tasks";                                // label "phase"
+inline constexpr char kTasksFinished[] = "convoke_tasks_finished_total";         // labels "phase", "reason"
+inline constexpr char kTasksWaiting[] = "convoke_tasks_waiting";                 // label "reason"
+inline constexpr char kOldestWaiting[] = "convoke_task_oldest_waiting_seconds";  // label "reason"
+inline constexpr char kTaskAttempts[] = "convoke_task_attempts_total";           // label "outcome"
+inline constexpr char kTaskAttemptSeconds[] = "convoke_task_attempt_seconds";    // label "agent_type"
 inline constexpr char kTaskQueueSeconds[] = "convoke_task_queue_seconds";  // seen to want an agent -> matched
-inline constexpr char kTaskAssignSeconds[] = "convoke_task_assign_seconds";  // the same -> Assigned written
+inline constexpr char kTaskAssignSeconds[] =
+    "convoke_task_assign_seconds";  // the same -> Assigned written; labels "type", "priority"
 inline constexpr char kSchedulerWaiting[] = "convoke_scheduler_waiting";
 inline constexpr char kSchedulerDecisions[] = "convoke_scheduler_decisions_total";
 
-inline constexpr char kAgents[] = "convoke_agents";  // label "phase"
+inline constexpr char kAgents[] = "convoke_agents";                       // label "phase"
+inline constexpr char kAgentCapacity[] = "convoke_agent_capacity";        // label "type"
+inline constexpr char kAgentActive[] = "convoke_agent_active_tasks";      // label "type"
+inline constexpr char kAgentAttempts[] = "convoke_agent_attempts_total";  // labels "agent", "outcome"
+inline constexpr char kAgentAttemptSeconds[] = "convoke_agent_attempt_seconds_total";  // label "agent"
 
-inline constexpr char kRuns[] = "convoke_runs";  // label "phase"
+inline constexpr char kRuns[] = "convoke_runs";                                  // label "phase"
+inline constexpr char kRunsFinished[] = "convoke_runs_finished_total";           // labels "phase", "reason"
+inline constexpr char kWorkflowRuns[] = "convoke_workflow_runs_finished_total";  // labels "workflow", "phase"
 inline constexpr char kRunDuration[] = "convoke_run_duration_seconds";
 inline constexpr char kSteps[] = "convoke_steps_total";  // label "phase": how the step ended
 

@@ -1,184 +1,99 @@
 #include "reconcilers/expression/placeholder.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace convoke::expression {
 namespace {
 
-constexpr std::size_t kMaxPlaceholderBytes = 1024;
-constexpr std::size_t kMaxPathElements = 32;
-constexpr std::size_t kMaxIndexDigits = 6;
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_name_start(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
 bool is_name_part(char c) {
-  return is_name_start(c) || is_digit(c);
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-// Reads one path, from the byte after "$(" up to and including ")".
-class PathParser {
- public:
-  PathParser(std::string_view text, std::size_t start) : text_(text), start_(start), at_(start) {}
-
-  Result<Reference> parse() {
-    skip_space();
-    if (at_end()) {
-      return unclosed();
-    }
-    if (auto name = read_name(); !name) {
-      return name.error();
-    }
-    while (true) {
-      skip_space();
-      if (at_end()) {
-        return unclosed();
-      }
-      if (peek() == ')') {
-        reference_.text = trimmed(text_.substr(start_, at_ - start_));
-        ++at_;
-        return std::move(reference_);
-      }
-      if (auto element = read_element(); !element) {
-        return element.error();
-      }
-    }
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && is_space(text.back())) {
+    text.remove_suffix(1);
   }
+  while (!text.empty() && is_space(text.front())) {
+    text.remove_prefix(1);
+  }
+  return text;
+}
 
-  std::size_t position() const { return at_; }
+// Finds the ")" that closes a placeholder: the first one that is outside of all brackets, quotes and comments
+// of the expression.
+class EndFinder {
+ public:
+  EndFinder(std::string_view text, std::size_t start) : text_(text), at_(start) {}
+
+  std::optional<std::size_t> find() {
+    int open = 0;
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == ')' && open == 0) {
+        return at_;
+      }
+      open += c == '(' ? 1 : c == ')' ? -1 : 0;
+      skip_one(c);
+    }
+    return std::nullopt;
+  }
 
  private:
-  bool at_end() const { return at_ >= text_.size(); }
-  char peek() const { return text_[at_]; }
-
-  void skip_space() {
-    while (!at_end() && is_space(peek())) {
-      ++at_;
-    }
-  }
-
-  static std::string trimmed(std::string_view text) {
-    while (!text.empty() && is_space(text.back())) {
-      text.remove_suffix(1);
-    }
-    while (!text.empty() && is_space(text.front())) {
-      text.remove_prefix(1);
-    }
-    return std::string(text);
-  }
-
-  Error error(const std::string& what) const {
-    return Error{ErrorCode::Invalid, "at byte " + std::to_string(at_) + ": " + what, "InvalidTemplate"};
-  }
-
-  Error unclosed() const {
-    return error("the placeholder that starts with \"$(\" is not closed; write \"$$(\" for a literal \"$(\"");
-  }
-
-  Status add(std::string element) {
-    if (reference_.path.size() >= kMaxPathElements) {
-      return error("a path has at most " + std::to_string(kMaxPathElements) + " elements");
-    }
-    if (at_ - start_ > kMaxPlaceholderBytes) {
-      return error("a placeholder has at most " + std::to_string(kMaxPlaceholderBytes) + " bytes");
-    }
-    reference_.path.push_back(std::move(element));
-    return {};
-  }
-
-  Status read_name() {
-    if (at_end() || !is_name_start(peek())) {
-      return error(
-          "expected a name such as params or steps; write \"$$(\" for a literal \"$(\", as a shell needs it");
-    }
-    const auto begin = at_;
-    while (!at_end() && is_name_part(peek())) {
-      ++at_;
-    }
-    return add(std::string(text_.substr(begin, at_ - begin)));
-  }
-
-  Status read_element() {
-    switch (peek()) {
-      case '.':
-        ++at_;
-        skip_space();
-        return read_name();
-      case '[':
-        ++at_;
-        skip_space();
-        return read_bracket();
-      case '-':
-        return error("a name with \"-\" stands in brackets: steps['unit-test']");
-      default:
-        return error(
-            "expected \".\", \"[\" or \")\": expressions are not supported here; write \"$$(\" for a "
-            "literal \"$(\"");
-    }
-  }
-
-  Status read_bracket() {
-    if (at_end()) {
-      return unclosed();
-    }
-    const char first = peek();
-    if (first == '\'' || first == '"') {
-      if (auto key = read_quoted(first); !key) {
-        return key;
-      }
-    } else if (is_digit(first)) {
-      if (auto index = read_index(); !index) {
-        return index;
-      }
+  void skip_one(char c) {
+    if (is_name_part(c)) {
+      skip_word();
+    } else if (c == '\'' || c == '"') {
+      skip_quoted(false);
+    } else if (c == '`') {
+      skip_to("`", 1);
+    } else if (text_.substr(at_, 2) == "//") {
+      skip_to("\n", 2);
     } else {
-      return error("expected a quoted name or a number inside [ ]");
-    }
-    skip_space();
-    if (at_end() || peek() != ']') {
-      return error("expected \"]\"");
-    }
-    ++at_;
-    return {};
-  }
-
-  Status read_quoted(char quote) {
-    const auto begin = ++at_;
-    while (!at_end() && peek() != quote) {
-      if (peek() == '\\') {
-        return error("a quoted name cannot hold a backslash");
-      }
       ++at_;
     }
-    if (at_end()) {
-      return error("the quoted name is not closed");
-    }
-    auto key = std::string(text_.substr(begin, at_ - begin));
-    ++at_;
-    return add(std::move(key));
   }
 
-  Status read_index() {
-    const auto begin = at_;
-    while (!at_end() && is_digit(peek())) {
+  // A word directly before a quote, such as r or b, says what a backslash means inside.
+  void skip_word() {
+    bool is_raw = false;
+    while (at_ < text_.size() && is_name_part(text_[at_])) {
+      is_raw = text_[at_] == 'r' || text_[at_] == 'R';
       ++at_;
     }
-    if (at_ - begin > kMaxIndexDigits) {
-      return error("the index is too large");
+    if (is_raw && at_ < text_.size() && (text_[at_] == '\'' || text_[at_] == '"')) {
+      skip_quoted(true);
     }
-    return add(std::to_string(std::stoul(std::string(text_.substr(begin, at_ - begin)))));
+  }
+
+  void skip_quoted(bool is_raw) {
+    const std::string triple(3, text_[at_]);
+    const auto quote = std::string_view(triple).substr(0, text_.substr(at_, 3) == triple ? 3 : 1);
+    at_ += quote.size();
+    while (at_ < text_.size() && text_.substr(at_, quote.size()) != quote) {
+      at_ += text_[at_] == '\\' && !is_raw ? 2 : 1;
+    }
+    at_ = std::min(at_ + quote.size(), text_.size());
+  }
+
+  void skip_to(std::string_view end, std::size_t from) {
+    const auto found = text_.find(end, at_ + from);
+    at_ = found == std::string_view::npos ? text_.size() : found + end.size();
   }
 
   std::string_view text_;
-  std::size_t start_;
   std::size_t at_;
-  Reference reference_;
 };
+
+Error invalid(std::size_t at, const std::string& what) {
+  return Error{ErrorCode::Invalid, "at byte " + std::to_string(at) + ": " + what, "InvalidTemplate"};
+}
+
+constexpr const char* kHint = "write \"$$(\" for a literal \"$(\", as a shell needs it";
 
 }  // namespace
 
@@ -201,20 +116,24 @@ Result<std::vector<Segment>> parse_template(std::string_view text) {
       at = found + 2;
       continue;
     }
-    PathParser parser(text, found + 2);
-    auto reference = parser.parse();
-    if (!reference) {
-      return reference.error();
+    const auto end = EndFinder(text, found + 2).find();
+    if (!end) {
+      return invalid(found + 2,
+                     std::string("the placeholder that starts with \"$(\" is not closed; ") + kHint);
+    }
+    auto program = cel::Program::compile(std::string(trimmed(text.substr(found + 2, *end - found - 2))));
+    if (!program) {
+      return invalid(found + 2, "in this placeholder, " + program.error().message + "\n" + kHint);
     }
     if (!literal.empty()) {
-      segments.push_back({std::exchange(literal, {}), std::nullopt});
+      segments.push_back({std::exchange(literal, {}), nullptr});
     }
-    segments.push_back({{}, std::move(*reference)});
-    at = parser.position();
+    segments.push_back({{}, std::move(*program)});
+    at = *end + 1;
   }
   literal += text.substr(at);
   if (!literal.empty()) {
-    segments.push_back({std::move(literal), std::nullopt});
+    segments.push_back({std::move(literal), nullptr});
   }
   return segments;
 }

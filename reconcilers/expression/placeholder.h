@@ -1,24 +1,22 @@
 // Strings with $( ) placeholders, parsed: the grammar that template.h describes.
 //
-// Pure; safe from every thread. Errors: Invalid (reason "InvalidTemplate"), saying at which byte of the text
-// and why. Bounds: a placeholder holds at most 1,024 bytes and 32 path elements, so that hostile text stays
-// cheap.
+// Pure; safe from every thread. Errors: Invalid (reason "InvalidTemplate"), saying where in the text and why.
+// Bounds: those of cel::Program::compile() for each placeholder.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "controller/base/result.h"
-#include "reconcilers/expression/template.h"
+#include "reconcilers/expression/cel/cel.h"
 
 namespace convoke::expression {
 
 // Either literal text or one placeholder.
 struct Segment {
   std::string literal;
-  std::optional<Reference> reference;
+  cel::ProgramPtr program;  // null: literal text
 };
 
 // True if `text` needs parsing at all: most strings of a manifest do not.

@@ -1,6 +1,6 @@
 #include "reconcilers/expression/template.h"
 
-#include <charconv>
+#include <optional>
 #include <utility>
 
 #include "reconcilers/expression/placeholder.h"
@@ -31,70 +31,18 @@ std::string element_path(const std::string& where, std::size_t i) {
   return where + "[" + std::to_string(i) + "]";
 }
 
-// "a, b, c" of an object's members, so that a typo is easy to see.
-std::string member_names(const Json& object) {
-  constexpr std::size_t kShown = 10;
-  std::string names;
-  std::size_t shown = 0;
-  for (const auto& [key, value] : object.items()) {
-    if (shown == kShown) {
-      return names + ", ...";
-    }
-    names += (shown++ == 0 ? "" : ", ") + key;
+// The names of a Scope as variables of an expression.
+class ScopeVariables final : public cel::Activation {
+ public:
+  explicit ScopeVariables(const Scope& scope) : scope_(scope) {}
+  std::optional<cel::Value> find(std::string_view name) const override {
+    const Json* value = scope_.find(std::string(name));
+    return value == nullptr ? std::nullopt : std::optional(cel::Value::from_json(*value));
   }
-  return names.empty() ? "it has none" : "there are " + names;
-}
 
-// One step along a path; null if there is no such element.
-const Json* descend(const Json& value, const std::string& element) {
-  if (value.is_object()) {
-    const auto found = value.find(element);
-    return found == value.end() ? nullptr : &*found;
-  }
-  if (value.is_array()) {
-    std::size_t index = 0;
-    const auto* end = element.data() + element.size();
-    const auto parsed = std::from_chars(element.data(), end, index);
-    if (parsed.ec == std::errc{} && parsed.ptr == end && index < value.size()) {
-      return &value[index];
-    }
-  }
-  return nullptr;
-}
-
-Error unknown_name(const Reference& reference, std::size_t failed, const Json& parent) {
-  std::string so_far = reference.path[0];
-  for (std::size_t i = 1; i < failed; ++i) {
-    so_far += "." + reference.path[i];
-  }
-  std::string what = "$(" + reference.text + "): " + so_far;
-  if (parent.is_object()) {
-    what += " has no \"" + reference.path[failed] + "\"; " + member_names(parent);
-  } else if (parent.is_array()) {
-    what += " is a list of " + std::to_string(parent.size()) + " and has no element \"" +
-            reference.path[failed] + "\"";
-  } else {
-    what += std::string(" is a ") + parent.type_name() + " and has no \"" + reference.path[failed] + "\"";
-  }
-  return Error{ErrorCode::Invalid, what, "UnknownName"};
-}
-
-Result<const Json*> look_up(const Reference& reference, const Scope& scope) {
-  const Json* value = scope.find(reference.path[0]);
-  if (value == nullptr) {
-    return Error{ErrorCode::Invalid,
-                 "$(" + reference.text + "): there is no name \"" + reference.path[0] + "\" here",
-                 "UnknownName"};
-  }
-  for (std::size_t i = 1; i < reference.path.size(); ++i) {
-    const Json* next = descend(*value, reference.path[i]);
-    if (next == nullptr) {
-      return unknown_name(reference, i, *value);
-    }
-    value = next;
-  }
-  return value;
-}
+ private:
+  const Scope& scope_;
+};
 
 Status collect(const Json& value, const std::string& where, int depth, std::vector<Reference>& found) {
   if (depth > kMaxDepth) {
@@ -109,9 +57,11 @@ Status collect(const Json& value, const std::string& where, int depth, std::vect
     if (!segments) {
       return segments.error().with_context(where);
     }
-    for (auto& segment : *segments) {
-      if (segment.reference) {
-        found.push_back(std::move(*segment.reference));
+    for (const auto& segment : *segments) {
+      if (segment.program) {
+        for (const auto& reference : segment.program->references()) {
+          found.push_back({segment.program->source(), reference.path});
+        }
       }
     }
   } else if (value.is_object()) {
@@ -132,7 +82,8 @@ Status collect(const Json& value, const std::string& where, int depth, std::vect
 
 class Expander {
  public:
-  Expander(const Scope& scope, std::size_t max_bytes) : scope_(scope), max_bytes_(max_bytes) {}
+  Expander(const Scope& scope, std::size_t max_bytes)
+      : variables_(scope), max_bytes_(max_bytes), left_{kMaxSteps, 4 * max_bytes} {}
 
   Result<Json> expand(const Json& value, const std::string& where, int depth) {
     if (depth > kMaxDepth) {
@@ -170,13 +121,31 @@ class Expander {
   }
 
  private:
+  Error too_large(const std::string& where) const {
+    return invalid(where, "expanded, this is larger than " + std::to_string(max_bytes_) + " bytes",
+                   "TemplateTooLarge");
+  }
+
   Status spend(std::size_t bytes, const std::string& where) {
     if (bytes > max_bytes_ - spent_) {
-      return invalid(where, "expanded, this is larger than " + std::to_string(max_bytes_) + " bytes",
-                     "TemplateTooLarge");
+      return too_large(where);
     }
     spent_ += bytes;
     return {};
+  }
+
+  Result<Json> evaluate(const cel::Program& program, const std::string& where) {
+    const auto value = program.evaluate(variables_, left_, &left_);
+    if (!value) {
+      return value.error().with_context(where + ": $(" + program.source() + ")");
+    }
+    auto json = cel::to_json(*value, max_bytes_ - spent_ + 1);
+    if (!json) {
+      return json.error().reason == cel::kResultTooLarge
+                 ? too_large(where)
+                 : json.error().with_context(where + ": $(" + program.source() + ")");
+    }
+    return json;
   }
 
   Result<Json> expand_string(const std::string& text, const std::string& where) {
@@ -190,41 +159,43 @@ class Expander {
     if (!segments) {
       return segments.error().with_context(where);
     }
-    const bool keeps_type = segments->size() == 1 && segments->front().reference;
+    const bool keeps_type = segments->size() == 1 && segments->front().program;
     std::string result;
     for (const auto& segment : *segments) {
-      if (!segment.reference) {
+      if (!segment.program) {
         if (auto status = spend(segment.literal.size(), where); !status) {
           return status.error();
         }
         result += segment.literal;
         continue;
       }
-      auto value = look_up(*segment.reference, scope_);
+      auto value = evaluate(*segment.program, where);
       if (!value) {
-        return value.error().with_context(where);
+        return value;
       }
-      std::string as_text = text_of(**value);
+      std::string as_text = text_of(*value);
       if (auto status = spend(as_text.size(), where); !status) {
         return status.error();
       }
       if (keeps_type) {
-        return **value;
+        return value;
       }
       result += as_text;
     }
     return Json(std::move(result));
   }
 
-  const Scope& scope_;
+  ScopeVariables variables_;
   std::size_t max_bytes_;
   std::size_t spent_ = 0;
+  cel::Limits left_;
 };
 
 }  // namespace
 
 const Json* JsonScope::find(const std::string& root) const {
-  return roots_.is_object() ? descend(roots_, root) : nullptr;
+  const auto found = roots_.find(root);
+  return found == roots_.end() ? nullptr : &*found;
 }
 
 Result<std::vector<Reference>> references(const Json& value, const std::string& where) {

@@ -24,6 +24,8 @@ inline constexpr char kAgentLost[] = "AgentLost";
 inline constexpr char kOutputTooLarge[] = "OutputTooLarge";
 inline constexpr char kDeadlineExceeded[] = "DeadlineExceeded";
 inline constexpr char kCancelled[] = "Cancelled";
+// The audit log only: why a Task was deleted.
+inline constexpr char kTtlAfterFinished[] = "TtlAfterFinished";
 }  // namespace reason
 
 namespace action {

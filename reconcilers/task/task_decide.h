@@ -27,6 +27,7 @@ struct TaskTiming {
   Duration waiting_refresh = std::chrono::minutes(5);
   Duration ttl_after_success = std::chrono::hours(24);
   Duration ttl_after_failure = std::chrono::hours(7 * 24);
+  bool operator==(const TaskTiming&) const = default;
 };
 
 // `outputs` as compact JSON above this fail the attempt.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "reconcilers/task/reasons.h"
+#include "reconcilers/task/task_audit.h"
 
 namespace convoke::task {
 namespace {
@@ -77,11 +78,18 @@ TaskReconciler::TaskReconciler(TaskParts parts, Logger log, TaskTiming timing)
 // --- What changed ---
 
 void TaskReconciler::watch(runtime::WorkQueue& queue) {
+  queue_ = &queue;
   parts_.scheduler.set_listener(
       [&queue](const kube::ObjectKey& key, int priority) { queue.add(key, priority); });
   parts_.caches.tasks.add_handler([this, &queue](const TaskChange& change) { task_changed(change, queue); });
   parts_.caches.agents.add_handler(
       [this, &queue](const AgentChange& change) { agent_changed(change, queue); });
+}
+
+void TaskReconciler::set_timing(const TaskTiming& timing) {
+  if (timing == timing_.get()) return;
+  timing_.set(timing);
+  for (const auto& task : parts_.caches.tasks.list()) queue_->add(task->meta.key(), runtime::kPriorityLow);
 }
 
 void TaskReconciler::task_changed(const TaskChange& change, runtime::WorkQueue& queue) {
@@ -102,6 +110,7 @@ void TaskReconciler::task_changed(const TaskChange& change, runtime::WorkQueue& 
 
 void TaskReconciler::agent_changed(const AgentChange& change, runtime::WorkQueue& queue) {
   const kube::ObjectMeta& meta = (change.after ? change.after : change.before)->meta;
+  parts_.metrics.agent_changed(change.before.get(), change.after.get());
   if (change.before && !change.after) {
     parts_.scheduler.remove_agent(meta.key(), meta.uid);
   }
@@ -135,7 +144,7 @@ ReconcileResult TaskReconciler::reconcile(const kube::ObjectKey& key) {
   // now.
   parts_.scheduler.upsert_task(*task);
   const TaskSnapshot snapshot = observe(*task);
-  return act(*task, snapshot, decide(snapshot, timing_));
+  return act(*task, snapshot, decide(snapshot, timing_.get()));
 }
 
 TaskSnapshot TaskReconciler::observe(const api::Task& task) {
@@ -215,6 +224,9 @@ ReconcileResult TaskReconciler::remove(const api::Task& task) {
   if (!removed && removed.error().code != ErrorCode::NotFound) {
     return Retry{removed.error().with_context("deleting Task " + key.str() + ", which finished long ago")};
   }
+  if (removed && parts_.audit != nullptr) {
+    parts_.audit->record(audit_of_removal(task));
+  }
   // With finalizers it is still there, and the watch will say when it is gone.
   if (task.meta.finalizers.empty()) {
     parts_.caches.tasks.overlay_removed(key, task.meta.uid);
@@ -226,6 +238,9 @@ Status TaskReconciler::write(const api::Task& task, const api::TaskStatus& statu
   const Result<Json> answer = parts_.client.update_status(api::kTask, api::status_update(task, status));
   if (!answer) {
     return answer.error();
+  }
+  if (const auto entry = audit_entry(task, status, *answer); entry && parts_.audit != nullptr) {
+    parts_.audit->record(*entry);
   }
   own_writes_.overlay(parts_.caches.tasks, api::Task::from_json(*answer));
   return {};
@@ -249,10 +264,13 @@ ReconcileResult TaskReconciler::write_failed(const api::Task& task, const Error&
 
 void TaskReconciler::tell(const api::Task& task, const TaskSnapshot& snapshot, const TaskDecision& decision) {
   if (decision.attempt_ended) {
-    parts_.metrics.attempt_ended(*decision.attempt_ended);
+    const api::AttemptRecord& attempt = decision.status->attempts.back();
+    const auto agent = parts_.caches.agents.get({task.meta.namespace_, attempt.agent_name});
+    parts_.metrics.attempt_ended(task, attempt, agent.get());
   }
+  parts_.metrics.finished(task.status, *decision.status);
   if (decision.status->phase == api::TaskPhase::Assigned && !is_live(task)) {
-    parts_.metrics.assigned(snapshot.outlook.waited);
+    parts_.metrics.assigned(task, snapshot.outlook.waited);
   }
   for (const TaskEvent& event : decision.events) {
     parts_.events.record(api::reference(task), event.type, event.reason, event.action, event.note);

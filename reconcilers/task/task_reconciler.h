@@ -14,6 +14,7 @@
 #include <string>
 
 #include "controller/base/clock.h"
+#include "controller/base/live.h"
 #include "controller/base/logging.h"
 #include "controller/base/mutex.h"
 #include "controller/base/random.h"
@@ -22,6 +23,7 @@
 #include "controller/runtime/own_writes.h"
 #include "controller/runtime/reconciler.h"
 #include "controller/runtime/work_queue.h"
+#include "reconcilers/api/audit_log.h"
 #include "reconcilers/api/caches.h"
 #include "reconcilers/task/scheduler.h"
 #include "reconcilers/task/task_decide.h"
@@ -37,6 +39,7 @@ struct TaskParts {
   Random& random;
   runtime::EventRecorder& events;
   TaskMetrics& metrics;
+  api::AuditLog* audit = nullptr;  // none: nothing is told
 };
 
 class TaskReconciler final : public runtime::Reconciler {
@@ -46,6 +49,9 @@ class TaskReconciler final : public runtime::Reconciler {
   // Feeds the scheduler from the caches, and the queue from both. The scheduler is started by the composition
   // root, on leadership.
   void watch(runtime::WorkQueue& queue);
+
+  // From every thread. Tasks that wait for the end of a former time are looked at again.
+  void set_timing(const TaskTiming& timing);
 
   runtime::ReconcileResult reconcile(const kube::ObjectKey& key) override;
 
@@ -68,7 +74,8 @@ class TaskReconciler final : public runtime::Reconciler {
 
   TaskParts parts_;
   Logger log_;
-  TaskTiming timing_;
+  Live<TaskTiming> timing_;
+  runtime::WorkQueue* queue_ = nullptr;  // set by watch()
 
   // When the first report of a Task's current assignment was seen.
   struct Sighting {

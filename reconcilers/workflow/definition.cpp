@@ -262,11 +262,13 @@ class Checker {
   Status check_step_reference(const expression::Reference& reference, const Wrong& wrong,
                               std::set<std::size_t>& used) const {
     if (reference.path.size() < 2) {
-      return wrong("name the step: steps.<name>.outputs");
+      return wrong("name the step: steps.<name>.outputs, or steps['<name>'].outputs");
     }
     const auto position = definition_->find(reference.path[1]);
     if (!position) {
-      return wrong("there is no step \"" + api::cut_text(reference.path[1], 63) + "\"");
+      const bool may_be_cut = reference.text.find('-') != std::string::npos;
+      return wrong("there is no step \"" + api::cut_text(reference.path[1], 63) + "\"" +
+                   (may_be_cut ? "; a name with \"-\" stands in brackets: steps['unit-test']" : ""));
     }
     if (reference.path.size() > 2 && !is_one_of(reference.path[2], {"phase", "outputs"})) {
       return wrong("a step has phase and outputs");

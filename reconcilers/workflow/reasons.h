@@ -45,6 +45,9 @@ inline constexpr char kRunCancelled[] = "RunCancelled";
 // Events only.
 inline constexpr char kNameConflict[] = "NameConflict";
 inline constexpr char kStatusRefused[] = "StatusRefused";
+
+// The audit log only: why a run or a revision was deleted.
+inline constexpr char kHistoryLimit[] = "HistoryLimit";
 }  // namespace reason
 
 namespace annotation {

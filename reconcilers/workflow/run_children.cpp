@@ -7,6 +7,7 @@
 #include "reconcilers/workflow/child_name.h"
 #include "reconcilers/workflow/reasons.h"
 #include "reconcilers/workflow/run_start.h"
+#include "reconcilers/workflow/workflow_audit.h"
 
 namespace convoke::workflow {
 namespace {
@@ -97,6 +98,9 @@ Result<bool> RunChildren::create(const std::vector<TaskStart>& starts, RunSnapsh
 Result<bool> RunChildren::create_one(const TaskStart& start, RunSnapshot& snapshot) {
   const auto answer = client_.create(api::kTask, task_manifest(snapshot, start));
   if (answer) {
+    if (audit_ != nullptr) {
+      audit_->record(audit_of_creation(api::kTask, *answer, "WorkflowRun/" + snapshot.run->meta.name));
+    }
     snapshot.tasks[start.step] = overlay(*answer);
     return true;
   }

@@ -9,6 +9,7 @@
 
 #include "controller/kube/client.h"
 #include "controller/runtime/event_recorder.h"
+#include "reconcilers/api/audit_log.h"
 #include "reconcilers/api/caches.h"
 #include "reconcilers/workflow/run_decide.h"
 
@@ -16,8 +17,9 @@ namespace convoke::workflow {
 
 class RunChildren {
  public:
-  RunChildren(kube::Client& client, api::Caches& caches, runtime::EventRecorder& events)
-      : client_(client), caches_(caches), events_(events) {}
+  // `audit` may be null.
+  RunChildren(kube::Client& client, api::Caches& caches, runtime::EventRecorder& events, api::AuditLog* audit)
+      : client_(client), caches_(caches), events_(events), audit_(audit) {}
 
   // The Tasks that this run controls.
   std::vector<TaskPtr> list(const api::WorkflowRun& run) const;
@@ -41,6 +43,7 @@ class RunChildren {
   kube::Client& client_;
   api::Caches& caches_;
   runtime::EventRecorder& events_;
+  api::AuditLog* const audit_;
 };
 
 }  // namespace convoke::workflow

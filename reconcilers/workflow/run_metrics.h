@@ -1,5 +1,6 @@
-// convoke_runs, convoke_run_duration_seconds and convoke_steps_total. Every series exists from the start, at
-// 0.
+// convoke_runs, convoke_runs_finished_total, convoke_workflow_runs_finished_total,
+// convoke_run_duration_seconds and convoke_steps_total. Every series exists from the start, at 0, except
+// those of a Workflow: they exist when a run of it was seen, and are bounded (bounded_series.h).
 //
 // Thread safety: all methods from every thread. Ownership: the registry outlives this.
 #pragma once
@@ -17,14 +18,16 @@ namespace convoke::workflow {
 
 class RunMetrics {
  public:
+  static constexpr std::size_t kMaxWorkflows = 100;
+
   explicit RunMetrics(prometheus::Registry& registry);
   ~RunMetrics();
 
   // A run came (no `before`), changed or went (no `after`).
   void run_changed(const api::WorkflowRun* before, const api::WorkflowRun* after);
-  // `after` was written over `before`.
-  void status_written(const api::WorkflowRunStatus& before, const api::WorkflowRunStatus& after,
-                      WallTime now);
+  void workflow_gone(const kube::ObjectKey& workflow);
+  // `after` was written over the status of `run`.
+  void status_written(const api::WorkflowRun& run, const api::WorkflowRunStatus& after, WallTime now);
 
  private:
   struct Impl;

@@ -8,6 +8,7 @@
 #include "reconcilers/workflow/reasons.h"
 #include "reconcilers/workflow/run_events.h"
 #include "reconcilers/workflow/run_status.h"
+#include "reconcilers/workflow/workflow_audit.h"
 
 namespace convoke::workflow {
 namespace {
@@ -58,8 +59,9 @@ RunReconciler::RunReconciler(kube::Client& client, api::Caches& caches, runtime:
       clock_(clock),
       log_(std::move(log)),
       metrics_(registry),
+      audit_(options.audit),
       definitions_(caches),
-      children_(client, caches, events),
+      children_(client, caches, events, options.audit),
       pacer_(options.status_interval) {}
 
 ReconcileResult RunReconciler::reconcile(const kube::ObjectKey& key) {
@@ -170,6 +172,9 @@ ReconcileResult RunReconciler::write(const RunPtr& run, const api::WorkflowRunSt
   if (!answer) {
     return write_failed(run, status, answer.error());
   }
+  if (const auto entry = audit_entry(*run, status, *answer); entry && audit_ != nullptr) {
+    audit_->record(*entry);
+  }
   const auto& uid = run->meta.uid;
   unwritten_.forget(uid);
   pacer_.wrote(uid, clock_.monotonic_now());
@@ -198,7 +203,7 @@ ReconcileResult RunReconciler::write_failed(const RunPtr& run, const api::Workfl
 }
 
 void RunReconciler::announce(const api::WorkflowRun& run, const api::WorkflowRunStatus& status) {
-  metrics_.status_written(run.status, status, clock_.wall_now());
+  metrics_.status_written(run, status, clock_.wall_now());
   for (const auto& note : events_between(run.status, status)) {
     events_.record(api::reference(run), note.type, note.reason, note.action, note.note);
   }

@@ -20,6 +20,7 @@
 #include "controller/runtime/event_recorder.h"
 #include "controller/runtime/reconciler.h"
 #include "controller/runtime/work_queue.h"
+#include "reconcilers/api/audit_log.h"
 #include "reconcilers/api/caches.h"
 #include "reconcilers/workflow/definition_source.h"
 #include "reconcilers/workflow/run_children.h"
@@ -31,6 +32,7 @@ namespace convoke::workflow {
 
 struct RunReconcilerOptions {
   Duration status_interval = std::chrono::seconds(1);
+  api::AuditLog* audit = nullptr;  // none: nothing is told
 };
 
 class RunReconciler final : public runtime::Reconciler {
@@ -42,6 +44,9 @@ class RunReconciler final : public runtime::Reconciler {
   // those of a Workflow that they wait for. Once, before the caches hold anything; `queue` outlives the
   // caches.
   void watch(runtime::WorkQueue& queue);
+
+  // From every thread; for writes to come.
+  void set_status_interval(Duration interval) { pacer_.set_interval(interval); }
 
   runtime::ReconcileResult reconcile(const kube::ObjectKey& key) override;
 
@@ -70,6 +75,7 @@ class RunReconciler final : public runtime::Reconciler {
   Clock& clock_;
   Logger log_;
   RunMetrics metrics_;
+  api::AuditLog* const audit_;
   DefinitionSource definitions_;
   RunChildren children_;
   WritePacer pacer_;

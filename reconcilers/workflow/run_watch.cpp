@@ -83,8 +83,11 @@ void RunReconciler::watch_definitions(runtime::WorkQueue& queue) {
       }
     }
   };
-  caches_.workflows.add_handler([wake_waiting](const runtime::Store<api::Workflow>::Change& change) {
+  caches_.workflows.add_handler([this, wake_waiting](const runtime::Store<api::Workflow>::Change& change) {
     const auto& workflow = change.after ? *change.after : *change.before;
+    if (!change.after) {
+      metrics_.workflow_gone(workflow.meta.key());
+    }
     wake_waiting(workflow.meta.namespace_, workflow.meta.name, change.initial);
   });
   caches_.revisions.add_handler(

@@ -4,6 +4,7 @@
 
 #include "reconcilers/api/spec_problems.h"
 #include "reconcilers/workflow/reasons.h"
+#include "reconcilers/workflow/workflow_audit.h"
 
 namespace convoke::workflow {
 namespace {
@@ -129,6 +130,10 @@ Result<bool> WorkflowReconciler::create_run(const WorkflowDecision& decision, Wo
   }
   const kube::ObjectKey key{snapshot.workflow->meta.namespace_, decision.status.created_run};
   auto answer = client_.create(api::kWorkflowRun, *decision.create_run);
+  if (answer && options_.audit != nullptr) {
+    options_.audit->record(
+        audit_of_creation(api::kWorkflowRun, *answer, "Workflow/" + snapshot.workflow->meta.name));
+  }
   if (!answer && answer.error().code == ErrorCode::AlreadyExists) {
     answer = client_.get(api::kWorkflowRun, key);
   }
@@ -185,6 +190,9 @@ Status WorkflowReconciler::write(const api::Workflow& workflow, const api::Workf
   if (!answer) {
     return answer.error().with_context("writing the status of Workflow " + workflow.meta.key().str());
   }
+  if (const auto entry = audit_entry(workflow, status, *answer); entry && options_.audit != nullptr) {
+    options_.audit->record(*entry);
+  }
   pacer_.wrote(workflow.meta.uid, clock_.monotonic_now());
   for (const auto& note : events_between(workflow.status, status)) {
     events_.record(api::reference(workflow), note.type, note.reason, note.action, note.note);
@@ -203,6 +211,9 @@ Status WorkflowReconciler::write(const api::Workflow& workflow, const api::Workf
 Status WorkflowReconciler::remove(const kube::ResourceType& type, const kube::ObjectMeta& meta) {
   const auto removed =
       client_.remove(type, meta.key(), {meta.uid, meta.resource_version, kube::Propagation::Background});
+  if (removed && options_.audit != nullptr) {
+    options_.audit->record(audit_of_removal(type, meta));
+  }
   if (removed || removed.error().code == ErrorCode::NotFound || removed.error().code == ErrorCode::Conflict) {
     return {};
   }

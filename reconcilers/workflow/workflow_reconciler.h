@@ -15,6 +15,7 @@
 #include "controller/runtime/event_recorder.h"
 #include "controller/runtime/reconciler.h"
 #include "controller/runtime/work_queue.h"
+#include "reconcilers/api/audit_log.h"
 #include "reconcilers/api/caches.h"
 #include "reconcilers/workflow/definition_cache.h"
 #include "reconcilers/workflow/workflow_decide.h"
@@ -26,6 +27,7 @@ struct WorkflowReconcilerOptions {
   Duration counts_interval = std::chrono::seconds(10);
   // Changes of runs are gathered this long before their Workflow is looked at.
   Duration gather = std::chrono::seconds(1);
+  api::AuditLog* audit = nullptr;  // none: nothing is told
 };
 
 class WorkflowReconciler final : public runtime::Reconciler {
@@ -36,6 +38,9 @@ class WorkflowReconciler final : public runtime::Reconciler {
   // Adds handlers to the caches that put Workflows into `queue`: their own changes, those of their revisions,
   // and the phase changes of their runs. Once, before the caches hold anything; `queue` outlives the caches.
   void watch(runtime::WorkQueue& queue);
+
+  // From every thread; for writes to come.
+  void set_counts_interval(Duration interval) { pacer_.set_interval(interval); }
 
   runtime::ReconcileResult reconcile(const kube::ObjectKey& key) override;
 

@@ -17,6 +17,11 @@ class WritePacer {
  public:
   explicit WritePacer(Duration interval) : interval_(interval) {}
 
+  void set_interval(Duration interval) {
+    const MutexLock lock(mutex_);
+    interval_ = interval;
+  }
+
   // How long a write that is not urgent should still wait; zero if it may be made now.
   Duration wait(const std::string& uid, MonotonicTime now) const {
     const MutexLock lock(mutex_);
@@ -34,8 +39,8 @@ class WritePacer {
   }
 
  private:
-  const Duration interval_;
   mutable Mutex mutex_;
+  Duration interval_ GUARDED_BY(mutex_);
   std::unordered_map<std::string, MonotonicTime> written_ GUARDED_BY(mutex_);
 };
 

@@ -49,6 +49,18 @@ def test_an_unknown_step_and_an_unknown_placeholder(working):
     assert_invalid(working, "unknown-name", "params.nothing", "a")
 
 
+def test_an_expression_that_cannot_work_and_one_that_would_never_end(working):
+    working.apply(workflow("no-expression", [shell_step("a", "echo $(size(run.name) +)")]))
+    assert_invalid(working, "no-expression", "expected a value", "a")
+    working.apply(workflow("no-function", [shell_step("a", "echo $(run.name.shout())")]))
+    assert_invalid(working, "no-function", "there is no function shout()", "a")
+    endless = "$(lists.range(90000).all(x, lists.range(90000).all(y, x + y >= 0)))"
+    working.apply(workflow("endless", [shell_step("a", "true", parameters={"x": endless})]))
+    working.apply(run("endless-1", "endless"))
+    status = working.wait_finished("cwr", "endless-1")
+    assert (status["phase"], status["steps"][0]["reason"]) == ("Failed", "ExpressionTooExpensive"), status
+
+
 def test_an_invalid_definition_heals_when_it_is_mended(working):
     working.apply(workflow("mended", [shell_step("a", "true", ["nowhere"])]))
     assert_invalid(working, "mended", "nowhere")

@@ -18,11 +18,12 @@ def test_outputs_flow_through_a_diamond(world):
     world.operator()
     world.apply(workflow("diamond", DIAMOND, parameters=[{"name": "version", "type": "String", "default": "1.2.3"}],
                          outputs=[{"name": "both", "value": "$(steps.bottom.outputs.both)"},
-                                  {"name": "summary", "value": "v$(params.version): $(steps.left.outputs.text)"}]))
+                                  {"name": "summary", "value": "v$(params.version): $(steps.left.outputs.text)"},
+                                  {"name": "sum", "value": "$(steps.right.outputs.number + size(steps.bottom.outputs.both))"}]))
     world.apply(run("diamond-by-hand", "diamond", parameters={"version": "9"}))
     status = world.wait_finished("cwr", "diamond-by-hand")
     assert status["phase"] == "Succeeded", status
-    assert status["outputs"] == {"both": ["left of 9", 7], "summary": "v9: left of 9"}
+    assert status["outputs"] == {"both": ["left of 9", 7], "summary": "v9: left of 9", "sum": 9}
     assert status["progress"] == "4/4"
     starts = {e["task"]: e["time"] for e in runner.started()}
     assert starts["diamond-by-hand-bottom"] > starts["diamond-by-hand-left"] > starts["diamond-by-hand-top"]

@@ -3,6 +3,7 @@
 import base64
 import os
 import signal
+import subprocess
 
 import pytest
 import yaml
@@ -15,22 +16,29 @@ AGENTS = REPO / "crds/samples/agents"
 RETRY = {"limit": 1, "backoff": {"type": "Fixed", "base": "200ms"}}
 
 
+class Script(Process):
+    def kill(self):
+        """With all that it started."""
+        self.given_up = True
+        try:
+            os.killpg(self.child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.child.wait()
+
+
 class SampleAgent:
     """One of them: how it is run, and what it can do."""
 
     def __init__(self, world, name, directory):
         self.world, self.name = world, name
         self.token, self.cluster = identity(world, name)
-        self.process = Process(name, directory, [self.program, name], self.environment(directory))
+        self.process = Script(name, directory, [self.program, name], self.environment(directory))
         world.processes.append(self.process)
 
     def start(self):
         self.process.start()
         self.world.wait_phase("cag", self.name, "Ready", 30)
-
-    def crash(self):
-        os.killpg(self.process.child.pid, signal.SIGKILL)
-        self.process.child.wait()
 
     def task(self, name, parameters, **spec):
         self.world.apply(task(name, self.capability, parameters=parameters, retry=RETRY, **spec))
@@ -74,6 +82,12 @@ def identity(world, name):
     return token, yaml.safe_load(world.cluster.kubeconfig.read_text())["clusters"][0]["cluster"]
 
 
+def group_of(process):
+    """What it started and still runs."""
+    found = subprocess.run(["ps", "-o", "args=", "--sid", str(process.child.pid)], text=True, capture_output=True, check=False)
+    return found.stdout.splitlines()
+
+
 @pytest.mark.parametrize("kind", [Python, Shell])
 def test_a_sample_agent_succeeds_fails_and_lets_go(world, tmp_path, kind):
     world.operator()
@@ -98,7 +112,7 @@ def test_a_sample_agent_succeeds_fails_and_lets_go(world, tmp_path, kind):
     # Restarted in the middle: it says so, and the Task is tried again.
     agent.task("interrupted", agent.endless)
     wait_until(lambda: "progress" in world.status("ctk", "interrupted").get("report", {}), 20, lambda: agent.process.log())
-    agent.crash()
+    agent.process.kill()
     agent.process.start()
     wait_until(lambda: world.status("ctk", "interrupted")["attempt"] == 2, 20, lambda: agent.process.log())
     first = world.status("ctk", "interrupted")["attempts"][0]
@@ -107,3 +121,5 @@ def test_a_sample_agent_succeeds_fails_and_lets_go(world, tmp_path, kind):
     wait_until(lambda: "gave up interrupted" in agent.process.log(), 20, lambda: agent.process.log())
     again = agent.task("again", agent.short)
     assert world.wait_finished("ctk", again)["phase"] == "Succeeded"
+    agent.process.stop()
+    wait_until(lambda: not group_of(agent.process), 15, lambda: f"{group_of(agent.process)} go on after SIGTERM")

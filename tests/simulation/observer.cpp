@@ -153,7 +153,8 @@ void Observer::judge_assignment(const Json& before, const Json& after) {
 void Observer::judge_attempts(const Json& before, const Json& after) {
   const int step = number(after, "/status/attempt") - number(before, "/status/attempt");
   const bool was_rejected = step == -1 && !is_active(after);  // which is no attempt
-  if (step > 1 || (step < 0 && !was_rejected)) violated(after, "counted " + std::to_string(step) + " attempts at once");
+  if (step > 1 || (step < 0 && !was_rejected))
+    violated(after, "counted " + std::to_string(step) + " attempts at once");
   int spent = 0;
   for (const Json& attempt : after.value("/status/attempts"_json_pointer, Json::array())) {
     const auto outcome = attempt.value("outcome", "");

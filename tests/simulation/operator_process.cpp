@@ -5,27 +5,39 @@
 namespace convoke::simulation {
 namespace {
 
-programs::OperatorConfig configuration() {
-  programs::OperatorConfig config;
+class Nowhere final : public LogSink {
+ public:
+  void write(LogLevel, std::string_view) override {}
+  void flush() override {}
+};
+
+programs::Invocation invocation() {
+  programs::Invocation invocation;
+  programs::OperatorConfig& config = invocation.config;
   config.serve.address = "";
   config.leader_election.namespace_ = "default";
   // Fewer threads make a simulation faster; two workers are enough to meet each other.
   config.workers = {.task = 2, .workflow_run = 2, .workflow = 1, .agent = 1};
   config.drain = std::chrono::seconds(5);
-  return config;
+  return invocation;
 }
 
 }  // namespace
 
 OperatorProcess::OperatorProcess(fakes::FakeApiServer& server, Clock& clock, const std::string& client,
-                                 std::uint64_t seed, Logger log)
+                                 std::uint64_t seed, std::shared_ptr<LogSink> log)
     : server_(server),
       client_(client),
       random_(make_seeded_random(seed)),
+      log_(std::make_shared<LevelSink>(log != nullptr ? std::move(log) : std::make_shared<Nowhere>(),
+                                       LogLevel::Info)),
       transport_(server.connect(client)),
       operator_(std::make_unique<programs::Operator>(
-          configuration(),
-          programs::OperatorEnvironment{clock, *random_, *transport_, std::move(log), "fake", client})),
+          invocation(),
+          programs::OperatorEnvironment{
+              clock, *random_, *transport_,
+              Logger(log_, clock, LogLevel::Info, LogFormat::Text).with({{"process", client}}), *log_, "fake",
+              client})),
       thread_(clock.start_thread(client, [this] {
         (void)operator_->run();
         ended_ = true;

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "controller/base/clock.h"
+#include "controller/base/level_sink.h"
 #include "controller/base/random.h"
 #include "programs/operator/operator.h"
 #include "tests/fakes/fake_api_server.h"
@@ -21,7 +22,7 @@ namespace convoke::simulation {
 class OperatorProcess {
  public:
   OperatorProcess(fakes::FakeApiServer& server, Clock& clock, const std::string& client, std::uint64_t seed,
-                  Logger log);
+                  std::shared_ptr<LogSink> log);
   ~OperatorProcess();
 
   void kill();
@@ -33,6 +34,7 @@ class OperatorProcess {
   fakes::FakeApiServer& server_;
   const std::string client_;
   std::unique_ptr<Random> random_;
+  std::shared_ptr<LevelSink> log_;
   std::unique_ptr<kube::Transport> transport_;
   std::unique_ptr<programs::Operator> operator_;
   std::atomic<bool> ended_ = false;

@@ -78,7 +78,6 @@ class Simulation {
 
   void start_operator(int number);
   void start_agent(int number);
-  Logger log_of(const std::string& name);
   std::string any_client();
   void later(Duration delay, std::function<void()> action);
   template <class Change>
@@ -140,16 +139,11 @@ void Simulation::set_up() {
   for (int i = 0; i < kOperators; ++i) start_operator(i);
 }
 
-Logger Simulation::log_of(const std::string& name) {
-  if (!options_.verbose) return Logger();
-  return Logger(make_stderr_sink(), clock_, LogLevel::Info, LogFormat::Text).with({{"process", name}});
-}
-
 void Simulation::start_operator(int number) {
   const std::string client = kOperatorPrefix + std::to_string(++lives_);
   say("start " + client);
-  operators_[static_cast<std::size_t>(number)] =
-      std::make_unique<OperatorProcess>(server_, clock_, client, dice_.seed(), log_of(client));
+  operators_[static_cast<std::size_t>(number)] = std::make_unique<OperatorProcess>(
+      server_, clock_, client, dice_.seed(), options_.verbose ? make_stderr_sink() : nullptr);
 }
 
 void Simulation::start_agent(int number) {

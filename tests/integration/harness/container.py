@@ -13,6 +13,7 @@ import yaml
 from .processes import REPO, Operator, Runner
 
 USER = "65532:65532"
+OPERATOR_RBAC = REPO / "charts/convoke/files/operator-rbac.yaml"
 CREDENTIALS = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
@@ -114,7 +115,7 @@ def service_account(name, namespace):
 def operator_rules():
     """(namespace or None, apiGroup, resource, verb, name or None) of each right in operator-rbac.yaml."""
     rights = set()
-    for manifest in yaml.safe_load_all((REPO / "charts/convoke/files/operator-rbac.yaml").read_text()):
+    for manifest in yaml.safe_load_all(OPERATOR_RBAC.read_text()):
         for rule in manifest.get("rules", []):
             for group in rule["apiGroups"]:
                 for resource in rule["resources"]:

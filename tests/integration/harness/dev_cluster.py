@@ -43,15 +43,3 @@ class DevCluster:
         script = f"{self.dev_cluster('env')}\nenv -0"
         done = subprocess.run(["bash", "-c", script], capture_output=True, check=True, env=os.environ)
         return dict(entry.split("=", 1) for entry in done.stdout.decode().split("\0") if "=" in entry)
-
-
-class NodeCluster(DevCluster):
-    """A cluster with a node, on which Pods run; images come by load()."""
-
-    def up(self):
-        self.dev_cluster("up", "--node", "--crds", REPO / "crds")
-        self.environment = self._environment()
-        return self
-
-    def load(self, *images):
-        self.dev_cluster("load", *images)

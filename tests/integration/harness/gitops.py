@@ -70,6 +70,22 @@ def lua(value):
     return repr(value)
 
 
+def assert_each_has_its_fields(objects, applier):
+    """Who applies has spec, labels and annotations, the operator has status, an agent its report; nobody has another's."""
+    for o in objects:
+        owned = {}
+        for entry in o["metadata"]["managedFields"]:
+            owned.setdefault((entry["manager"], entry.get("subresource", "")), []).append(entry["fieldsV1"])
+        where = f"{o['kind']} {o['metadata']['name']}: {owned}"
+        for fields in owned.pop((applier, "")):
+            assert set(fields) <= {"f:metadata", "f:spec"}, where
+        for fields in owned.pop(("convoke-operator", "status")):
+            assert set(fields) == {"f:status"}, where
+        for fields in owned.pop(("convoke-runner", "status"), []):
+            assert set(fields) == {"f:status"} and set(fields["f:status"]) == {"f:report"}, where
+        assert not owned, where
+
+
 class Watch:
     """Every state that the objects of a kind go through, as `kubectl get --watch` tells it."""
 

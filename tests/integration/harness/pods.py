@@ -96,10 +96,9 @@ class Pod:
     def write_config_map(self, name, folder):
         """As a kubelet: a new folder, to which the link ..data is moved at once."""
         found = self.api.call("GET", f"/api/v1/namespaces/{self.namespace}/configmaps/{name}")
-        assert found, f"Pod {self.name} mounts the ConfigMap {name}, which is not there"
+        if not found or self.versions.get(name) == found["metadata"]["resourceVersion"]:
+            return  # what is mounted stays
         version = found["metadata"]["resourceVersion"]
-        if self.versions.get(name) == version:
-            return
         self.versions[name] = version
         data = folder / f"..{version}"
         data.mkdir()
@@ -136,7 +135,11 @@ class Pod:
             return text
 
         for path in self.directory.glob("volumes/*/..data/runner.yaml"):  # names the folder of its work
-            path.write_text(re.sub(r"(?<=: )/work\b", lambda _: places["/work"], path.read_text()) if "/work" in places else path.read_text())
+            text = path.read_text()
+            here_text = re.sub(r"(?<=: )/work\b", lambda _: places["/work"], text) if "/work" in places else text
+            if here_text != text:  # at once: another container of the Pod may be reading it
+                path.with_suffix(".new").write_text(here_text)
+                path.with_suffix(".new").rename(path)
         program, arguments = container["command"][0], container.get("args", [])
         command = [BIN / program, *map(here, arguments)]
         if container.get("ports"):
@@ -236,7 +239,8 @@ class PodRunner:
     def _step(self):
         for manifest in self.api.call("GET", "/api/v1/pods?resourceVersion=0")["items"]:
             uid, meta = manifest["metadata"]["uid"], manifest["metadata"]
-            if uid not in self.pods and "deletionTimestamp" not in meta and manifest["status"]["phase"] == "Pending":
+            if (uid not in self.pods and "deletionTimestamp" not in meta and manifest["status"]["phase"] == "Pending"
+                    and self._has_its_config_maps(manifest)):
                 self.api.call("POST", f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/binding",
                               {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": meta["name"]},
                                "target": {"apiVersion": "v1", "kind": "Node", "name": NODE}})
@@ -245,6 +249,11 @@ class PodRunner:
             if not pod.step():
                 self.logs[pod.name] = pod.log()
                 del self.pods[uid]
+
+    def _has_its_config_maps(self, manifest):
+        """Until then a kubelet waits."""
+        names = [v["configMap"]["name"] for v in manifest["spec"]["volumes"] if "configMap" in v]
+        return all(self.api.call("GET", f"/api/v1/namespaces/{manifest['metadata']['namespace']}/configmaps/{name}") for name in names)
 
     def log(self):
         return "\n".join([str(self.problem or ""), *(p.log() for p in list(self.pods.values())), *self.logs.values()])

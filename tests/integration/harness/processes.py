@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -77,25 +78,66 @@ class Process:
         return int(re.search(r"VmRSS:\s+(\d+)", text).group(1)) / 1024
 
 
+def merged(settings, changes):
+    """Sections are merged, all else is replaced."""
+    result = dict(settings)
+    for key, value in changes.items():
+        result[key] = {**result.get(key, {}), **value} if isinstance(value, dict) else value
+    return result
+
+
+class ConfigVolume:
+    """A folder with one file, replaced as a kubelet does with a mounted ConfigMap: the file is a symbolic link below
+    `..data`, which is a symbolic link to a folder of its own for each version, and is swapped by a rename."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.path = directory / "config.yaml"
+        self.version = 0
+
+    def write(self, text):
+        old = self.directory / f"..version-{self.version}"
+        self.version += 1
+        new = self.directory / f"..version-{self.version}"
+        new.mkdir(parents=True)
+        (new / "config.yaml").write_text(text)
+        (self.directory / "..data_tmp").symlink_to(new.name)
+        (self.directory / "..data_tmp").rename(self.directory / "..data")
+        if not self.path.is_symlink():
+            self.path.symlink_to("..data/config.yaml")
+        shutil.rmtree(old, ignore_errors=True)
+
+
 class Operator(Process):
     """convoke-operator on a free port of loopback, with quick leases so that failures show soon. It ends when it loses its
-    leadership; with `restart`, it is then started again, as a kubelet would do."""
+    leadership; with `restart`, it is then started again, as a kubelet would do. `volume` is where its configuration lies,
+    else it is a plain file."""
 
-    def __init__(self, name, directory, kubeconfig, settings=None):
-        config = {
+    def __init__(self, name, directory, kubeconfig, settings=None, environment=None, volume=None):
+        self.settings = merged({
             "kubeconfig": str(kubeconfig),
             "serve": {"address": "127.0.0.1:0"},
             "log": {"level": "Debug", "format": "Json"},
             "leaderElection": {"enabled": True, "namespace": "convoke-system", "name": "convoke-operator",
                                "leaseDuration": "5s", "renewDeadline": "3s", "retryPeriod": "500ms"},
-        }
-        for key, value in (settings or {}).items():
-            config[key] = {**config.get(key, {}), **value} if isinstance(value, dict) else value
-        path = directory / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(config))
-        super().__init__(name, directory, [BIN / "convoke-operator", "--config", path])
+        }, settings or {})
+        self.volume = volume
+        self.path = volume.path if volume else directory / f"{name}.yaml"
+        self.configure({})
+        super().__init__(name, directory, [BIN / "convoke-operator", "--config", self.path], environment)
         self.log_start = 0
         self.restarts = 0
+
+    def configure(self, changes):
+        """Writes its file with these changes, which stay for later calls."""
+        self.settings = merged(self.settings, changes)
+        self.write_configuration(yaml.safe_dump(self.settings))
+
+    def write_configuration(self, text):
+        if self.volume:
+            self.volume.write(text)
+        else:
+            self.path.write_text(text)
 
     def restart_when_it_ends(self):
         threading.Thread(target=self._restart_for_ever, daemon=True).start()

@@ -86,8 +86,9 @@ class World:
             self.kubectl("apply", "--server-side", "-f", FILES / name)
         return self
 
-    def operator(self, name="operator", settings=None, start=True):
-        operator = Operator(name, self.directory, self.cluster.user(OPERATOR_USER), settings)
+    def operator(self, name="operator", settings=None, start=True, kubeconfig=None, **options):
+        kubeconfig = kubeconfig or self.cluster.user(OPERATOR_USER)
+        operator = Operator(name, self.directory, kubeconfig, settings, **options)
         self.processes.append(operator)
         return operator.start().wait_ready() if start else operator
 
@@ -123,6 +124,8 @@ class World:
         """Removes what a test made."""
         kinds = "workflows.convoke.dev,workflowruns.convoke.dev,tasks.convoke.dev,agents.convoke.dev,leases"
         self.kubectl("-n", "default", "delete", kinds, "--all", "--wait=false")
+        # Of Workflows that were deleted without their dependents.
+        self.kubectl("-n", "default", "delete", "controllerrevisions", "-l", "convoke.dev/workflow", "--wait=false")
         self.kubectl("-n", "convoke-system", "delete", "leases", "--all")
         wait_until(lambda: not any(self.list(kind) for kind in kinds.split(",")), 60, lambda: "objects of the last test stay")
 

@@ -6,14 +6,13 @@ In a Pod it uses the ServiceAccount; elsewhere set KUBERNETES_API to the address
 """
 import http.client, itertools, json, os, ssl, sys, threading, time, urllib.error, urllib.request  # noqa: E401
 
-NAME, NAMESPACE = sys.argv[1], (sys.argv[2:] or ["default"])[0]
-CAPABILITY = "count-primes"
+NAME, NAMESPACE, CAPABILITY = sys.argv[1], (sys.argv[2:] or ["default"])[0], "count-primes"
 KINDS = f"/apis/convoke.dev/v1alpha1/namespaces/{NAMESPACE}"
-LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
+WATCH = f"{KINDS}/tasks?watch=1&timeoutSeconds=300&fieldSelector=status.agentName%3D{NAME}"
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/convoke-agent-{NAME}"
 SECRETS = os.environ.get("SERVICEACCOUNT_DIR", "/var/run/secrets/kubernetes.io/serviceaccount")
 SERVER = os.environ.get("KUBERNETES_API") or "https://{KUBERNETES_SERVICE_HOST}:{KUBERNETES_SERVICE_PORT}".format(**os.environ)
 TLS = ssl.create_default_context(cafile=f"{SECRETS}/ca.crt") if SERVER.startswith("https:") else None
-PROBLEMS = (OSError, http.client.HTTPException)  # the network's, and answers of the API server such as 403 and 503
 
 
 def work(parameters, progress):
@@ -27,29 +26,31 @@ def work(parameters, progress):
 
 
 def call(method, path, body=None, form="application/json", timeout=10):
-    request = urllib.request.Request(SERVER + path, json.dumps(body).encode() if body else None, {"Content-Type": form}, method=method)
-    if TLS:
-        request.add_header("Authorization", "Bearer " + open(f"{SECRETS}/token").read())
-    return urllib.request.urlopen(request, timeout=timeout, context=TLS)
-
-
-def say(what, problem):
-    print(f"{what}: {problem} {problem.read().decode()[:500] if hasattr(problem, 'read') else ''}", flush=True)
+    """The answer of the API server, or None if that is a clear no; asks again until it gives either."""
+    while True:
+        data = json.dumps(body).encode() if body else None
+        request = urllib.request.Request(SERVER + path, data, {"Content-Type": form}, method=method)
+        if TLS:
+            request.add_header("Authorization", "Bearer " + open(f"{SECRETS}/token").read())
+        try:
+            return urllib.request.urlopen(request, timeout=timeout, context=TLS)
+        except urllib.error.HTTPError as no:
+            print(method, path, no.code, no.read(400).decode(errors="replace"), flush=True)
+            if no.code in (400, 403, 404, 422) or (method, no.code) == ("POST", 409):
+                return None
+        except (OSError, http.client.HTTPException) as problem:
+            print(method, path, problem, flush=True)
+        time.sleep(1)
 
 
 def report(task, state, **more):
-    """The API server itself compares the assignment. If the Task is not ours any more, this ends the thread at work on it."""
+    """The API server itself compares the assignment, and refuses an agent that has lost the Task."""
     name, assignment = task["metadata"]["name"], task["status"]["assignment"]["id"]
     patch = [{"op": "test", "path": "/status/assignment/id", "value": assignment},
              {"op": "add", "path": "/status/report", "value": {"assignmentID": assignment, "state": state, **more}}]
-    while True:
-        try:
-            return call("PATCH", f"{KINDS}/tasks/{name}/status", patch, "application/json-patch+json").read()
-        except PROBLEMS as problem:
-            if getattr(problem, "code", None) in (400, 403, 404, 422):
-                say(f"gave up {name}", problem)
-                sys.exit()  # of this thread, and no `except Exception` in `work` holds it up
-        time.sleep(1)  # the API server is away, or busy
+    if call("PATCH", f"{KINDS}/tasks/{name}/status", patch, "application/json-patch+json") is None:
+        print("gave up", name, flush=True)
+        sys.exit()  # of the thread that works on it; no `except Exception` in `work` holds it up
 
 
 def carry_out(task):
@@ -71,44 +72,36 @@ def carry_out(task):
                                       "retryable": isinstance(problem, OSError)})
 
 
-def follow_tasks(seen):
-    """Takes every Task that is assigned to us, those that are there and those that come, for five minutes."""
-    for line in call("GET", f"{KINDS}/tasks?watch=1&timeoutSeconds=300&fieldSelector=status.agentName%3D{NAME}", timeout=330):
-        event = json.loads(line)
-        status = event["object"].get("status", {}) if event["type"] in ("ADDED", "MODIFIED") else {}
-        assignment, reported = status.get("assignment", {}).get("id"), status.get("report", {}).get("state", "")
-        if status.get("phase") in ("Assigned", "Running") and reported in ("", "Running") and assignment not in seen:
-            seen.add(assignment)
-            threading.Thread(target=carry_out, args=[event["object"]], daemon=True).start()
+def follow_tasks():
+    """Every Task that is assigned to us: those that are there, and those that come. A watch ends now and then."""
+    seen = set()
+    while True:
+        try:
+            for line in call("GET", WATCH, timeout=330) or ():
+                event = json.loads(line)
+                status = event["object"].get("status", {}) if event["type"] in ("ADDED", "MODIFIED") else {}
+                assignment, reported = status.get("assignment", {}).get("id"), status.get("report", {}).get("state", "")
+                if status.get("phase") in ("Assigned", "Running") and reported in ("", "Running") and assignment not in seen:
+                    seen.add(assignment)
+                    threading.Thread(target=carry_out, args=[event["object"]], daemon=True).start()
+        except (OSError, http.client.HTTPException, ValueError) as problem:
+            print("watch:", problem, flush=True)
+        time.sleep(1)
 
 
 def keep_alive():
     """The heartbeat. Without it for spec.heartbeat.timeout (90s), the Tasks are given to others."""
-    lease, now = f"convoke-agent-{NAME}", time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime())
-    call("PATCH", f"{LEASES}/{lease}?fieldManager={NAME}&force=true", {
-        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": lease, "labels": {"convoke.dev/agent": NAME}},
-        "spec": {"holderIdentity": NAME, "renewTime": now}}, "application/apply-patch+yaml")
-    time.sleep(10)
-
-
-def register():
-    call("POST", f"{KINDS}/agents", {"apiVersion": "convoke.dev/v1alpha1", "kind": "Agent", "metadata": {"name": NAME},
-                                     "spec": {"type": "python", "capabilities": [CAPABILITY], "capacity": 2}})
-
-
-def for_ever(what, *arguments):
     while True:
-        try:
-            what(*arguments)
-        except PROBLEMS as problem:
-            say(what.__name__, problem)
-            time.sleep(1)
+        now = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime())
+        call("PATCH", f"{LEASE}?fieldManager={NAME}&force=true", {
+            "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+            "metadata": {"name": f"convoke-agent-{NAME}", "labels": {"convoke.dev/agent": NAME}},
+            "spec": {"holderIdentity": NAME, "renewTime": now}}, "application/apply-patch+yaml")
+        time.sleep(10)
 
 
-try:
-    register()
-except urllib.error.HTTPError as problem:
-    if problem.code != 409:  # 409: it is there already, as after a restart, or because people manage it
-        raise
-threading.Thread(target=for_ever, args=[keep_alive], daemon=True).start()
-for_ever(follow_tasks, set())
+call("POST", f"{KINDS}/agents", {  # a clear no, "already exists": after a restart, or because people manage it
+    "apiVersion": "convoke.dev/v1alpha1", "kind": "Agent", "metadata": {"name": NAME},
+    "spec": {"type": "python", "capabilities": [CAPABILITY], "capacity": 2}})
+threading.Thread(target=keep_alive, daemon=True).start()
+follow_tasks()

@@ -6,9 +6,9 @@
 set -euo pipefail
 
 name=$1 namespace=${2:-default} capability=countdown
-errors=$(mktemp)
-set -m # each job is a process group, so that nothing of it stays behind
-trap 'kill -- $(jobs -p | sed s/^/-/); rm -f "$errors"' EXIT
+scratch=$(mktemp -d)
+mkfifo "$scratch/events"
+trap 'kill $(jobs -p); rm -rf "$scratch"' EXIT
 
 # work PARAMETERS: prints lines "PERCENT MESSAGE" as it goes on, and last the outputs, a JSON object of at most 64 KiB on one
 # line. If it fails, what it wrote to standard error is the Task's error; it is tried again unless its status is 1.
@@ -44,12 +44,12 @@ carry_out() {
       kill $!
       return 0
     fi
-  done < <(work "$3" 2>"$errors")
+  done < <(work "$3" 2>"$scratch/errors")
   wait $! || status=$?
   if ((status == 0)); then
     report "$1" "$2" "$(jq -c '{state: "Succeeded", progress: 100, outputs: .}' <<<"$outputs")" || true
   else
-    report "$1" "$2" "$(failure "ExitCode$status" "$(<"$errors")" $((status != 1)))" || true
+    report "$1" "$2" "$(failure "ExitCode$status" "$(<"$scratch/errors")" $((status != 1)))" || true
   fi
 }
 
@@ -64,7 +64,7 @@ failure() { # CODE TEXT RETRYABLE
 
 # The heartbeat. Without it for spec.heartbeat.timeout (90s), the Tasks are given to others.
 keep_alive() {
-  while :; do
+  while kill -0 $$; do
     jq -nc --arg name "$name" '{apiVersion: "coordination.k8s.io/v1", kind: "Lease",
       metadata: {name: "convoke-agent-\($name)", labels: {"convoke.dev/agent": $name}},
       spec: {holderIdentity: $name, renewTime: (now | strftime("%Y-%m-%dT%H:%M:%S.000000Z"))}}' |
@@ -74,11 +74,15 @@ keep_alive() {
   done
 }
 
-# Four lines for each change of a Task that is assigned to us, those that are there and those that come; ends now and then.
-follow_tasks() {
-  kubectl -n "$namespace" get ctk --watch --output-watch-events -o json --field-selector "status.agentName=$name" |
-    jq -r --unbuffered 'select(.type != "DELETED") | .object | select(.status.phase | IN("Assigned", "Running")) |
-      .metadata.name, .status.assignment.id, (.status.report.state // "none"), (.spec.parameters // {} | tojson)' || true
+# Every change of a Task that is assigned to us, first of all those that are there; the API server ends it after a while.
+watch_tasks() {
+  exec kubectl -n "$namespace" get ctk --watch --output-watch-events -o json --field-selector "status.agentName=$name"
+}
+
+# Four lines for each event on stdin that is about a Task to work on.
+task_lines() {
+  exec jq -r --unbuffered 'select(.type != "DELETED") | .object | select(.status.phase | IN("Assigned", "Running")) |
+    .metadata.name, .status.assignment.id, (.status.report.state // "none"), (.spec.parameters // {} | tojson)'
 }
 
 take_tasks() {
@@ -99,7 +103,7 @@ jq -nc --arg name "$name" --arg capability "$capability" '{apiVersion: "convoke.
   kubectl -n "$namespace" create -f - || true # it is there already, as after a restart, or because people manage it
 keep_alive &
 while :; do
-  follow_tasks | take_tasks &
-  wait $! || true
+  watch_tasks >"$scratch/events" &
+  take_tasks < <(task_lines <"$scratch/events")
   sleep 1
 done

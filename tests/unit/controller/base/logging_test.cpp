@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "controller/base/level_sink.h"
+
 namespace convoke {
 namespace {
 
@@ -103,6 +105,20 @@ TEST_F(LoggerTest, TextIsForATerminalAndCannotForgeLines) {
 
 TEST_F(LoggerTest, FlushReachesTheSink) {
   logger(LogFormat::Json).flush();
+  EXPECT_EQ(sink_->flushes, 1);
+}
+
+TEST_F(LoggerTest, LevelOfALevelSinkChangesWhileOthersLog) {
+  const auto levels = std::make_shared<LevelSink>(sink_, LogLevel::Warn);
+  const Logger log = Logger(levels, clock_, LogLevel::Debug, LogFormat::Json).with({{"a", 1}});
+  log.info("dropped");
+  levels->set_level(LogLevel::Debug);
+  log.debug("kept");
+  levels->set_level(LogLevel::Off);
+  log.error("dropped");
+  log.flush();
+  ASSERT_EQ(sink_->lines.size(), 1u);
+  EXPECT_EQ(json::parse(sink_->lines[0])["message"], "kept");
   EXPECT_EQ(sink_->flushes, 1);
 }
 

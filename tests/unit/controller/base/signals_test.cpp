@@ -24,9 +24,10 @@ class Received {
     signals_.push_back(signal);
     changed_->notify_all();
   }
-  std::vector<int> wait_for_one() {
+  std::vector<int> wait_for_one() { return wait_for(1); }
+  std::vector<int> wait_for(std::size_t count) {
     const MutexLock lock(mutex_);
-    while (signals_.empty()) changed_->wait(mutex_);
+    while (signals_.size() < count) changed_->wait(mutex_);
     return signals_;
   }
 
@@ -59,6 +60,20 @@ TEST(SignalStop, SignalBecomesACallback) {
     kill(getpid(), signal);
     EXPECT_EQ(received.wait_for_one(), std::vector<int>{signal});
   }
+}
+
+TEST(SignalStop, HangupIsNoStopAndComesAsOftenAsItIsSent) {
+  SystemClock clock;
+  Received stops(clock);
+  Received hangups(clock);
+  const SignalStop signals(
+      clock, [&](int signal) { stops.add(signal); }, [&] { hangups.add(SIGHUP); });
+  kill(getpid(), SIGHUP);
+  EXPECT_EQ(hangups.wait_for_one(), std::vector<int>{SIGHUP});
+  kill(getpid(), SIGTERM);
+  EXPECT_EQ(stops.wait_for_one(), std::vector<int>{SIGTERM});
+  kill(getpid(), SIGHUP);
+  EXPECT_EQ(hangups.wait_for(2), (std::vector<int>{SIGHUP, SIGHUP}));
 }
 
 TEST(SignalStop, WritingToAClosedPipeIsAnErrorAndNotTheEnd) {

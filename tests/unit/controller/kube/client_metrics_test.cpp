@@ -46,5 +46,20 @@ TEST(ClientMetrics, CountsEveryRequestOnce) {
       1.0);
 }
 
+TEST(ClientMetrics, OnlyWhatTheServerThrottledCountsAsThrottled) {
+  prometheus::Registry registry;
+  ClientMetrics metrics(registry, "h:1");
+  EXPECT_EQ(value_of(registry, R"(rest_client_request_retries_total{code="429",host="h:1",verb="PUT"})"),
+            0.0);
+  EXPECT_EQ(value_of(registry, R"(convoke_api_throttle_wait_seconds_total{host="h:1"})"), 0.0);
+  metrics.retried("PUT", "429", 2s);
+  metrics.retried("GET", "<error>", 7s);
+  EXPECT_EQ(value_of(registry, R"(rest_client_request_retries_total{code="429",host="h:1",verb="PUT"})"),
+            1.0);
+  EXPECT_EQ(value_of(registry, R"(rest_client_request_retries_total{code="<error>",host="h:1",verb="GET"})"),
+            1.0);
+  EXPECT_EQ(value_of(registry, R"(convoke_api_throttle_wait_seconds_total{host="h:1"})"), 2.0);
+}
+
 }  // namespace
 }  // namespace convoke::kube

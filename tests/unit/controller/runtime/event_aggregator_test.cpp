@@ -66,6 +66,16 @@ TEST_F(EventAggregatorTest, OneObjectThatFloodsIsHeldBackAndOthersAreNot) {
   EXPECT_FALSE(add(happened("a", "4")));
 }
 
+TEST_F(EventAggregatorTest, OtherRatesHoldFromThenOnForObjectsThatAreKnownToo) {
+  make({.events_per_second = 1, .burst = 1, .burst_per_object = 1}, {});
+  EXPECT_FALSE(add(happened("a", "1", EventType::Warning)));
+  EXPECT_EQ(add(happened("a", "2", EventType::Warning)), EventDrop::ObjectRate);
+  aggregator_->set_rates({.events_per_second = 1, .burst = 3, .burst_per_object = 2}, now_);
+  EXPECT_FALSE(add(happened("a", "2", EventType::Warning)));
+  EXPECT_FALSE(add(happened("b", "3", EventType::Warning)));
+  EXPECT_EQ(notes_due(), (Notes{"1", "2", "3"}));
+}
+
 TEST_F(EventAggregatorTest, AllTogetherAreLimitedAndWait) {
   make({.events_per_second = 2, .burst = 2}, {});
   for (const char* name : {"a", "b", "c", "d"}) add(happened(name, name, EventType::Warning));

@@ -271,6 +271,48 @@ TEST_F(LeaderElectionTest, ReleaseHandsOverAtTheNextTry) {
   clock_.advance(kLongestRetry);
   EXPECT_TRUE(b->may_write());
   EXPECT_EQ(lease().lease_transitions, 1);
+  EXPECT_THAT(b->metrics(), HasSubstr("convoke_leader_transitions{name=\"leader\"} 1\n"));
+}
+
+TEST_F(LeaderElectionTest, WhoSeesTheReleaseTakesOverAtOnce) {
+  const auto a = candidate("a");
+  const auto b = candidate("b");
+  b->elector.lease_seen(lease());
+  clock_.settle();
+  EXPECT_FALSE(b->elector.is_leader());
+  a->elector.stop(true);
+  b->elector.lease_seen(lease());
+  clock_.settle();
+  EXPECT_TRUE(b->may_write());
+}
+
+TEST_F(LeaderElectionTest, WhoSeesEveryRenewalTakesOverAsSoonAsTheLeaseRanOut) {
+  const auto a = candidate("a");
+  const auto b = candidate("b");
+  clock_.advance(1min);
+  const auto renewals = [&] { return lease().renew_time; };
+  const auto before = renewals();
+  ASSERT_TRUE(clock_.advance_until([&] { return renewals() != before; }, 3s));
+  b->elector.lease_seen(lease());
+  clock_.settle();
+  a->clock.freeze();
+  clock_.advance(15s - 1ms);
+  EXPECT_FALSE(b->elector.is_leader());
+  clock_.advance(1ms);
+  EXPECT_TRUE(b->may_write());
+  a->clock.thaw();
+}
+
+TEST_F(LeaderElectionTest, OldNewsOfAReleaseChangeNothing) {
+  const auto a = candidate("a");
+  a->elector.stop(true);
+  const auto released = lease();
+  const auto c = candidate("c");
+  const auto b = candidate("b");
+  b->elector.lease_seen(released);
+  clock_.settle();
+  EXPECT_FALSE(b->elector.is_leader());
+  EXPECT_TRUE(c->may_write());
 }
 
 TEST_F(LeaderElectionTest, StopWithoutReleaseLeavesTheLeaseToRunOut) {
@@ -312,8 +354,8 @@ TEST_F(LeaderElectionTest, SameIdentityTakesItsOwnLeaseAgainAtOnce) {
   EXPECT_EQ(lease().lease_transitions, 0);
 }
 
-// Three candidates, random freezes, partitions and hanging requests: never may two write at the same time,
-// and when all is well again one leads.
+// Three candidates, random freezes, partitions, hanging requests, and watches that are late: never may two
+// write at the same time, and when all is well again one leads.
 TEST(LeaderElectionSimulation, NeverMayTwoWrite) {
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -330,7 +372,10 @@ TEST(LeaderElectionSimulation, NeverMayTwoWrite) {
     candidates.resize(names.size());
     for (std::size_t i = 0; i < names.size(); ++i) restart(i);
 
+    std::vector<Json> history;
     for (int step = 0; step < 200; ++step) {
+      if (const auto now = server.object(kube::kLease, kKey)) history.push_back(*now);
+
       const auto i = static_cast<std::size_t>(random->next() % names.size());
       switch (random->next() % 16) {
         case 0:
@@ -347,6 +392,15 @@ TEST(LeaderElectionSimulation, NeverMayTwoWrite) {
           break;
         case 4:
           server.fail_next({.client = names[i]}, Fault::conflict());
+          break;
+        case 9:
+          if (!history.empty()) candidates[i]->elector.lease_seen(kube::Lease::from_json(history.back()));
+          break;
+        case 10:
+          if (!history.empty()) {
+            candidates[i]->elector.lease_seen(
+                kube::Lease::from_json(history[random->next() % history.size()]));
+          }
           break;
         case 5:
         case 6:

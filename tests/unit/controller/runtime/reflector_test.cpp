@@ -7,6 +7,7 @@
 #include <prometheus/registry.h>
 
 #include "controller/kube/client_metrics.h"
+#include "controller/runtime/reflector_metrics.h"
 #include "tests/fakes/fake_api_server.h"
 #include "tests/fakes/fake_api_types.h"
 #include "tests/fakes/fake_clock.h"
@@ -344,6 +345,38 @@ TEST_P(GoneTest, AfterACompactionTheListIsReadAgain) {
 INSTANTIATE_TEST_SUITE_P(AsStatusAndInStream, GoneTest, ::testing::Bool());
 
 // --- Start and stop ---
+
+TEST_F(ReflectorTest, ItsStateSaysHowLongItHasHeardNothingAndHowOftenItFailed) {
+  make_reflector({kConfigMap});
+  EXPECT_FALSE(reflector->state().synced);
+  server.fail_next({.method = "WATCH"}, Fault::error(503), 1);
+  reflector->start();
+  clock.advance(1min);
+  EXPECT_TRUE(reflector->state().synced);
+  EXPECT_EQ(reflector->state().failures, 1U);
+  EXPECT_EQ(reflector->state().lists, 1U);
+  const MonotonicTime heard_at = reflector->state().heard_at;
+  clock.advance(10s);
+  write("a", "one");
+  clock.settle();
+  EXPECT_GT(reflector->state().heard_at, heard_at);
+}
+
+TEST_F(ReflectorTest, TheMetricsOfAResourceAreTheWorstAndTheSumOfItsReflectors) {
+  start({kConfigMap});
+  const auto well = std::move(reflector);
+  make_reflector({kConfigMap, "other"});
+  const auto families = ReflectorMetrics(clock, {well.get(), reflector.get()}).Collect();
+  ASSERT_EQ(families.size(), 4U);
+  for (const auto& family : families) {
+    ASSERT_EQ(family.metric.size(), 1U) << family.name;
+    EXPECT_EQ(family.metric[0].label.at(0).value, "configmaps") << family.name;
+  }
+  EXPECT_EQ(families[0].name, "convoke_cache_synced");
+  EXPECT_EQ(families[0].metric[0].gauge.value, 0);
+  EXPECT_EQ(families[2].name, "convoke_cache_lists_total");
+  EXPECT_EQ(families[2].metric[0].counter.value, 1);
+}
 
 TEST_F(ReflectorTest, WaitingForTheListEndsAtTheDeadline) {
   start({kUnknown});

@@ -222,7 +222,10 @@ TEST_F(StoreTest, WhatAListLacksIsRemoved) {
 TEST_F(StoreTest, TheListOfANamespaceLeavesTheOthersAlone) {
   store.replace({thing("a", "u1", "1")}, "3", "default");
   Thing elsewhere;
-  elsewhere.meta = {.namespace_ = "team-b", .name = "b", .uid = "u2", .resource_version = "2"};
+  elsewhere.meta.namespace_ = "team-b";
+  elsewhere.meta.name = "b";
+  elsewhere.meta.uid = "u2";
+  elsewhere.meta.resource_version = "2";
   store.replace({std::make_shared<const Thing>(elsewhere)}, "4", "team-b");
   EXPECT_THAT(contents(), ElementsAre("a/u1@1", "b/u2@2"));
   store.replace({}, "6", "team-b");

@@ -25,6 +25,19 @@ TEST(TokenBucket, NeverHoldsMoreThanTheBurst) {
   EXPECT_FALSE(bucket.take(later));
 }
 
+TEST(TokenBucket, OtherRateHoldsFromThenOn) {
+  TokenBucket bucket(1, 2, kStart);
+  EXPECT_TRUE(bucket.take(kStart));
+  EXPECT_TRUE(bucket.take(kStart));
+  bucket.set_rate(10, 3, kStart);  // one more at once
+  EXPECT_TRUE(bucket.take(kStart));
+  EXPECT_FALSE(bucket.take(kStart + 50ms));
+  EXPECT_TRUE(bucket.take(kStart + 100ms));
+  bucket.set_rate(10, 1, kStart + 1h);  // three were there
+  EXPECT_TRUE(bucket.take(kStart + 1h));
+  EXPECT_FALSE(bucket.take(kStart + 1h));
+}
+
 TEST(TokenBucket, TokenIsThereWhenItSaysSo) {
   TokenBucket bucket(3, 1, kStart);
   EXPECT_EQ(bucket.available_at(kStart), kStart);

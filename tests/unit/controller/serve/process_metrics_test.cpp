@@ -1,9 +1,12 @@
 #include "controller/serve/process_metrics.h"
 
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <string>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace convoke::serve {
 namespace {
@@ -28,7 +31,30 @@ TEST(ProcessMetrics, NameMayHoldSpacesAndParentheses) {
 }
 
 TEST(ProcessMetrics, MissingProcLeavesTheMetricsOut) {
-  EXPECT_TRUE(ProcessMetrics("/nonexistent").Collect().empty());
+  EXPECT_TRUE(ProcessMetrics("/nonexistent", "/nonexistent").Collect().empty());
+}
+
+// The limit that the control group in this folder has; 0 if none is told.
+double limit_in(const std::string& cgroup_root) {
+  for (const auto& family : ProcessMetrics("/nonexistent", cgroup_root).Collect()) {
+    if (family.name == "convoke_memory_limit_bytes") return family.metric.at(0).gauge.value;
+  }
+  return 0;
+}
+
+TEST(ProcessMetrics, TheMemoryLimitIsThatOfTheControlGroupIfThereIsOne) {
+  namespace fs = std::filesystem;
+  const fs::path root = fs::path(::testing::TempDir()) / ("convoke-cgroup-" + std::to_string(getpid()));
+  fs::create_directories(root / "memory");
+  const auto write = [&](const char* name, const char* text) { std::ofstream(root / name) << text; };
+  EXPECT_EQ(limit_in(root), 0);
+  write("memory/memory.limit_in_bytes", "9223372036854771712\n");
+  EXPECT_EQ(limit_in(root), 0);
+  write("memory/memory.limit_in_bytes", "268435456\n");
+  EXPECT_EQ(limit_in(root), 268435456);
+  write("memory.max", "134217728\n");
+  EXPECT_EQ(limit_in(root), 134217728);
+  fs::remove_all(root);
 }
 
 TEST(ProcessMetrics, ThisProcessHasPlausibleNumbers) {
@@ -40,6 +66,7 @@ TEST(ProcessMetrics, ThisProcessHasPlausibleNumbers) {
   EXPECT_GT(values.at("process_resident_memory_bytes"), 1e6);
   EXPECT_GE(values.at("process_cpu_seconds_total"), 0);
   EXPECT_GT(values.at("process_start_time_seconds"), 1.5e9);
+  EXPECT_GT(values.at("process_virtual_memory_bytes"), values.at("process_resident_memory_bytes"));
   EXPECT_GE(values.at("process_open_fds"), 3);
 }
 

@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <prometheus/registry.h>
 
 #include "controller/kube/client_metrics.h"
 #include "reconcilers/api/agent.h"
@@ -89,7 +90,8 @@ TEST_F(CheckTest, ARunThatFailedIsExplainedByItsTasks) {
         {{"phase", "Queued"},
          {"reason", "NoEligibleAgent"},
          {"message", "no agent fits"},
-         {"assignment", {{"rejected", {{{"agentName", "builder"}, {"reason", "it lacks shell"}}}}}}}}});
+         {"assignment",
+          {{"rejected", Json::array({{{"agentName", "builder"}, {"reason", "it lacks shell"}}})}}}}}});
   const auto outcome =
       check_with({{"phase", "Failed"}, {"reason", "Timeout"}, {"message", "too slow"}}, CheckConfig{});
   ASSERT_FALSE(outcome);

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,16 @@ std::string load_mistakes(const std::vector<const char*>& arguments) {
   return loaded ? "" : loaded.error().message;
 }
 
+std::string without_comments(const std::string& text) {
+  std::istringstream lines(text);
+  std::string out;
+  for (std::string line; std::getline(lines, line);) {
+    const auto first = line.find_first_not_of(' ');
+    if (first != std::string::npos && line[first] != '#') out += line + '\n';
+  }
+  return out;
+}
+
 // A file that is gone at the end.
 class ConfigFile {
  public:
@@ -48,24 +59,43 @@ class ConfigFile {
 };
 
 TEST(OperatorConfigYaml, UnknownKeyIsNamedWithItsLineAndItsNeighbours) {
-  EXPECT_EQ(
-      yaml_mistakes("drain: 10s\nworkers:\n  tasks: 3\n"),
-      "c.yaml:3:3: workers.tasks: there is no such key; known here: task, workflowRun, workflow, agent");
+  EXPECT_EQ(yaml_mistakes("drain: 10s\nworkers:\n  tasks: 3\n"),
+            "c.yaml:3:3: workers.tasks: there is no such key; did you mean workers.task? known here: task, "
+            "workflowRun, workflow, agent");
   EXPECT_THAT(
       yaml_mistakes("leaderelection: {}\n"),
-      StartsWith("c.yaml:1:1: leaderelection: there is no such key; known here: kubeconfig, context, "));
+      StartsWith("c.yaml:1:1: leaderelection: there is no such key; did you mean leaderElection? known "
+                 "here: kubeconfig, context, "));
+  EXPECT_THAT(yaml_mistakes("colour: red\n"),
+              StartsWith("c.yaml:1:1: colour: there is no such key; known here: kubeconfig, context, "));
+}
+
+TEST(OperatorConfigYaml, KeyInTheWrongPlaceIsToldWhereItBelongs) {
+  EXPECT_THAT(yaml_mistakes("leaseDuration: 15s\n"), HasSubstr("did you mean leaderElection.leaseDuration?"));
+  EXPECT_THAT(yaml_mistakes("log: {perSecond: 3}\n"), HasSubstr("did you mean events.perSecond?"));
 }
 
 TEST(OperatorConfigYaml, EveryMistakeIsReported) {
   EXPECT_EQ(yaml_mistakes("workers:\n  task: 0\n  agent: [1]\nlog: loud\nevents:\n  burst: x\n"),
             "c.yaml:2:9: workers.task: 0 is not between 1 and 256\n"
-            "c.yaml:3:10: workers.agent: is not a single value\n"
+            "c.yaml:3:10: workers.agent: is not a single value but should be a whole number from 1 to 256\n"
             "c.yaml:4:6: log: is not a map of keys; known here: level, format\n"
             "c.yaml:6:10: events.burst: \"x\" is not a whole number");
 }
 
 TEST(OperatorConfigYaml, KeyThatIsThereTwiceIsAMistake) {
   EXPECT_EQ(yaml_mistakes("drain: 10s\ndrain: 20s\n"), "c.yaml:2:1: drain: is there twice");
+}
+
+TEST(OperatorConfigYaml, ValuesOfTheWrongTypeOrRangeSayWhatWasExpected) {
+  EXPECT_EQ(yaml_mistakes("allowInsecure: yes\n"),
+            "c.yaml:1:16: allowInsecure: \"yes\" is neither true nor false");
+  EXPECT_EQ(yaml_mistakes("events: {perSecond: 0}\n"),
+            "c.yaml:1:21: events.perSecond: 0 is not between 0.1 and 10000");
+  EXPECT_EQ(yaml_mistakes("task: {ttlAfterSuccess: 1y}\n"),
+            "c.yaml:1:25: task.ttlAfterSuccess: \"1y\" is not a duration such as 90s, 5m or 1h30m");
+  EXPECT_EQ(yaml_mistakes("namespace: {a: b}\n"),
+            "c.yaml:1:12: namespace: is not a single value but should be a text");
 }
 
 TEST(OperatorConfigYaml, TextThatIsNotYamlIsNamedWithItsLine) {
@@ -96,6 +126,8 @@ TEST(OperatorConfigYaml, EveryKeyIsRead) {
       "context: dev\n"
       "allowInsecure: true\n"
       "namespace: team\n"
+      "watch:\n"
+      "  idleTimeout: 20s\n"
       "leaderElection:\n"
       "  enabled: false\n"
       "  namespace: convoke\n"
@@ -108,19 +140,33 @@ TEST(OperatorConfigYaml, EveryKeyIsRead) {
       "log:\n"
       "  level: Debug\n"
       "  format: Text\n"
+      "audit:\n"
+      "  path: /audit.log\n"
       "workers:\n"
       "  task: 1\n"
       "  workflowRun: 5\n"
       "  workflow: 3\n"
       "  agent: 7\n"
+      "backoff:\n"
+      "  base: 10ms\n"
+      "  max: 1m\n"
       "events:\n"
       "  perSecond: 2.5\n"
       "  burst: 9\n"
+      "  burstPerObject: 4\n"
       "drain: 1m30s\n"
       "task:\n"
       "  runningWriteDelay: 50ms\n"
+      "  queuedWriteDelay: 2s\n"
+      "  waitingRefresh: 1m\n"
+      "  ttlAfterSuccess: 1h\n"
+      "  ttlAfterFailure: 2h\n"
       "run:\n"
-      "  statusInterval: 2s\n";
+      "  statusInterval: 3s\n"
+      "workflow:\n"
+      "  statusInterval: 4s\n"
+      "agent:\n"
+      "  statusInterval: 5s\n";
   OperatorConfig config;
   const Status status = apply_yaml(config, text, "c.yaml");
   ASSERT_TRUE(status) << status.error().message;
@@ -128,21 +174,56 @@ TEST(OperatorConfigYaml, EveryKeyIsRead) {
   EXPECT_EQ(config.log.level, LogLevel::Debug);
   EXPECT_EQ(config.workers.workflow_run, 5);
   EXPECT_EQ(config.task.running_write_delay, 50ms);
-  EXPECT_EQ(print_yaml(config), text);
+  EXPECT_EQ(without_comments(print_yaml(config)), text);
+}
+
+TEST(OperatorConfigYaml, EachKeyIsPrintedWithWhatPeopleNeedToKnow) {
+  const std::string printed = print_yaml(OperatorConfig());
+  EXPECT_THAT(printed, HasSubstr("\nlog:\n"
+                                 "  # Least level that is logged.\n"
+                                 "  # One of Debug, Info, Warn, Error, Off. Default: Info. Hot.\n"
+                                 "  level: Info\n"));
+  EXPECT_THAT(printed, HasSubstr("\n# How long running reconciles may take to end on shutdown.\n"
+                                 "# A duration from 0s to 1h. Default: 30s. Restart.\n"
+                                 "drain: 30s\n"));
+}
+
+// Printed anew with: convoke-operator --print-config > charts/convoke/operator-config.yaml
+TEST(OperatorConfigYaml, TheReferenceInTheChartIsWhatTheProgramPrints) {
+  std::ifstream file(CONVOKE_CHART "/operator-config.yaml");
+  const std::string reference(std::istreambuf_iterator<char>(file), {});
+  EXPECT_EQ(reference, print_yaml(OperatorConfig()));
 }
 
 TEST(OperatorConfigYaml, WhatIsPrintedReadsAsTheSame) {
   OperatorConfig config;
   config.context = "12: [x]";
+  config.events.per_second = 0.1234567890123;
   OperatorConfig again;
   const Status status = apply_yaml(again, print_yaml(config), "c.yaml");
   ASSERT_TRUE(status) << status.error().message;
   EXPECT_EQ(again.context, config.context);
+  EXPECT_EQ(again.events.per_second, config.events.per_second);
   EXPECT_EQ(print_yaml(again), print_yaml(config));
+}
+
+TEST(OperatorConfigYaml, AnyTextIsPrintedSoThatItReadsAsTheSame) {
+  for (const char* text :
+       {"---", "...",  "# no comment", "a: b", "a #b",        "two\nlines\n", "'",  "\"", "\t",
+        " ",   "~",    "null",         ": x",  "&a",          "*a",           "!t", "%",  "{}",
+        "[",   "true", "007",          "\x01", "\u00e9\u2026"}) {
+    OperatorConfig config;
+    config.context = text;
+    OperatorConfig again;
+    const Status status = apply_yaml(again, print_yaml(config), "c.yaml");
+    EXPECT_TRUE(status) << text << ": " << status.error().message;
+    EXPECT_EQ(again.context, text);
+  }
 }
 
 TEST(OperatorConfigFlags, UnknownFlagIsAMistake) {
   EXPECT_THAT(load_mistakes({"--worker-task", "3"}), HasSubstr("--worker-task"));
+  EXPECT_THAT(load_mistakes({"--worker-task=3"}), HasSubstr("did you mean --workers-task?"));
   EXPECT_THAT(load_mistakes({"run"}), HasSubstr("run"));
 }
 
@@ -159,6 +240,7 @@ TEST(OperatorConfigFlags, FileThatCannotBeReadIsNamed) {
   EXPECT_EQ(load_mistakes({"--config", "/nonexistent/c.yaml"}),
             "/nonexistent/c.yaml: the configuration file cannot be read");
   EXPECT_THAT(load_mistakes({"--config", "/"}), HasSubstr("cannot be read"));
+  EXPECT_THAT(load_mistakes({"--config", "/dev/zero"}), HasSubstr("larger than 1048576 bytes"));
 }
 
 TEST(OperatorConfigFlags, MistakesOfFileAndFlagsAreReportedTogether) {
@@ -177,6 +259,8 @@ TEST(OperatorConfigFlags, ElectionTimesThatDoNotFitSayWhereEachCameFrom) {
           "1.2 times leaderElection.retryPeriod (9s, --leader-election-retry-period) must be shorter than "
           "leaderElection.renewDeadline (10s, default)");
   EXPECT_THAT(load_mistakes({"--leader-election-lease-duration", "15500ms"}), HasSubstr("whole seconds"));
+  EXPECT_EQ(load_mistakes({"--backoff-max", "10ms", "--backoff-base=1s"}),
+            "backoff.max (10ms, --backoff-max) must not be shorter than backoff.base (1s, --backoff-base)");
 }
 
 TEST(OperatorConfigFlags, FlagsWinOverTheFileAndTheFileOverDefaults) {
@@ -206,7 +290,7 @@ TEST(OperatorConfigFlags, HelpShowsEveryKeyWithItsFlag) {
   ASSERT_TRUE(help);
   for (const char* flag :
        {"--config", "--print-config", "--version", "--kubeconfig", "--leader-election-retry-period",
-        "--workers-workflow-run", "--run-status-interval", "(task.runningWriteDelay)"}) {
+        "--workers-workflow-run", "--run-status-interval", "(task.runningWriteDelay: "}) {
     EXPECT_THAT(help->print, HasSubstr(flag));
   }
   EXPECT_THAT(load({"--version"})->print, StartsWith("convoke-operator "));

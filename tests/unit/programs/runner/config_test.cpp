@@ -50,6 +50,20 @@ TEST(RunnerConfig, AnUnknownKeyIsNamedWithLineAndPath) {
   EXPECT_THAT(error_of("tasks:\n  build: {command: [make], retries: 3}\n"), HasSubstr("tasks.build.retries"));
 }
 
+TEST(RunnerConfig, AMistypedKeyIsToldWhatWasProbablyMeant) {
+  EXPECT_THAT(error_of("agent: {capcity: 3}"), HasSubstr("did you mean agent.capacity? known here: "));
+  EXPECT_THAT(error_of("taks: {}"), HasSubstr("did you mean tasks?"));
+}
+
+TEST(RunnerConfig, AKeyThatIsThereTwiceIsRefused) {
+  EXPECT_THAT(error_of("agent:\n  name: a\n  name: b\n"),
+              HasSubstr("agent.yaml:3:3: agent.name: is there twice"));
+  EXPECT_THAT(error_of("tasks:\n  make: {command: [a]}\n  make: {command: [b]}\n"),
+              HasSubstr("agent.yaml:3:3: tasks.make: is there twice"));
+  EXPECT_THAT(error_of("tasks: {make: {command: [a], env: {A: b, A: c}}}"),
+              HasSubstr("tasks.make.env.A: is there twice"));
+}
+
 TEST(RunnerConfig, WrongTypesAndRangesAreNamed) {
   EXPECT_THAT(error_of("agent: {capacity: many}"), HasSubstr("agent.capacity: expected a whole number"));
   EXPECT_THAT(error_of("agent: {capacity: 0}"), HasSubstr("must be from 1 to 1000, not 0"));

@@ -25,6 +25,24 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+// Keeps what it is told.
+class KeptAudit final : public api::AuditLog {
+ public:
+  void record(const api::AuditEntry& entry) override {
+    const MutexLock lock(mutex_);
+    lines_.push_back(entry.object.name + " " + entry.from + ">" + entry.to + " " +
+                     entry.object.resource_version);
+  }
+  std::vector<std::string> lines() const {
+    const MutexLock lock(mutex_);
+    return lines_;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  std::vector<std::string> lines_ GUARDED_BY(mutex_);
+};
+
 // An operator that knows of Tasks only; the tests play the agents and say how they are.
 struct TaskOperator : Testbed {
   explicit TaskOperator(World& the_world, std::uint64_t seed = 7) : Testbed(the_world, seed) {
@@ -41,8 +59,9 @@ struct TaskOperator : Testbed {
 
   TaskMetrics task_metrics{registry};
   Scheduler scheduler{world.clock, task_metrics};
-  TaskReconciler reconciler{{client, caches, scheduler, world.clock, *random, world.events, task_metrics},
-                            Logger()};
+  KeptAudit audit;
+  TaskReconciler reconciler{
+      {client, caches, scheduler, world.clock, *random, world.events, task_metrics, &audit}, Logger()};
 };
 
 class TaskReconcilerTest : public ::testing::Test {
@@ -207,6 +226,22 @@ TEST_F(TaskReconcilerTest, ARejectedTaskGoesToTheOtherAgentAtOnce) {
   EXPECT_EQ(status("t")["attempt"], 1);
 }
 
+TEST_F(TaskReconcilerTest, TheAuditLogIsToldOfWritesThatSucceededInTheirOrder) {
+  TaskOperator op(world);
+  create_agent("a");
+  const auto version = [this] {
+    return (*world.server.object(kTask, {"default", "t"}))["metadata"]["resourceVersion"].get<std::string>();
+  };
+  world.server.fail_next({.method = "PUT"}, Fault::conflict(), 3);
+  create_task("t");
+  settle();
+  EXPECT_THAT(op.audit.lines(), ElementsAre());
+  world.clock.advance(3s);
+  const std::string assigned = version();
+  finish("t");
+  EXPECT_THAT(op.audit.lines(), ElementsAre("t >Assigned " + assigned, "t Assigned>Succeeded " + version()));
+}
+
 TEST_F(TaskReconcilerTest, AConflictIsSettledByTheNewsThatItAnnounces) {
   TaskOperator op(world);
   create_agent("a");
@@ -217,6 +252,19 @@ TEST_F(TaskReconcilerTest, AConflictIsSettledByTheNewsThatItAnnounces) {
   world.clock.advance(3s);
   EXPECT_EQ(phase("t"), "Assigned");
   EXPECT_EQ(writes(), 4U);
+}
+
+TEST_F(TaskReconcilerTest, AShorterTimeToLiveHoldsForTasksThatFinishedBefore) {
+  TaskOperator op(world);
+  create_agent("a");
+  create_task("t");
+  settle();
+  finish("t");
+  world.clock.advance(2h);
+  ASSERT_EQ(phase("t"), "Succeeded");
+  op.reconciler.set_timing({.ttl_after_success = 1h});
+  settle();
+  EXPECT_FALSE(world.server.object(kTask, {"default", "t"}));
 }
 
 TEST_F(TaskReconcilerTest, AConflictStormEndsInTheRightState) {
@@ -379,7 +427,8 @@ TEST_F(TaskReconcilerTest, AShortTaskTakesTwoWritesOfTheOperator) {
   EXPECT_THAT(op.metrics(), HasSubstr("convoke_tasks{phase=\"Succeeded\"} 1"));
   EXPECT_THAT(op.metrics(), HasSubstr("convoke_tasks{phase=\"Pending\"} 0"));
   EXPECT_THAT(op.metrics(), HasSubstr("convoke_task_attempts_total{outcome=\"Succeeded\"} 1"));
-  EXPECT_THAT(op.metrics(), HasSubstr("convoke_task_assign_seconds_count 1"));
+  EXPECT_THAT(op.metrics(),
+              HasSubstr("convoke_task_assign_seconds_count{priority=\"3\",type=\"compile\"} 1"));
 }
 
 TEST_F(TaskReconcilerTest, ProgressReportsCostNothing) {

@@ -1,0 +1,166 @@
+#include "programs/operator/config_yaml.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <yaml-cpp/yaml.h>
+
+#include "controller/base/similar_word.h"
+
+namespace convoke::programs {
+
+namespace {
+
+constexpr char kHead[] =
+    "# Configuration of convoke-operator. Each key may be left out, and is a flag too, which wins over this "
+    "file:\n"
+    "# --workers-task for workers.task. `convoke-operator --print-config` prints what is in effect.\n"
+    "# \"Hot\": a running operator follows a change of this file, within seconds or on SIGHUP. \"Restart\": "
+    "it "
+    "says that it\n"
+    "# needs a restart, and keeps the former value until then.\n";
+
+std::string last_word(const std::string& path) {
+  return path.substr(path.rfind('.') + 1);
+}
+
+class YamlReader {
+ public:
+  YamlReader(Settings& settings, std::string file) : settings_(settings), file_(std::move(file)) {}
+
+  std::vector<std::string> read(const std::string& text) {
+    try {
+      read_documents(YAML::LoadAll(text));
+    } catch (const YAML::Exception& error) {
+      mistakes_.push_back(where(error.mark) + ": this is not YAML: " + error.msg);
+    }
+    return std::move(mistakes_);
+  }
+
+ private:
+  void read_documents(const std::vector<YAML::Node>& documents) {
+    if (documents.size() > 1) return mistakes_.push_back(file_ + ": more than one YAML document");
+    if (documents.empty() || documents.front().IsNull()) return;
+    if (!documents.front().IsMap())
+      return mistake(documents.front(), "", "the configuration is not a map of keys");
+    read_map(documents.front(), "");
+  }
+
+  void read_map(const YAML::Node& map, const std::string& prefix) {
+    std::set<std::string> seen;
+    for (const auto& item : map) {
+      const std::string path = prefix + (item.first.IsScalar() ? item.first.Scalar() : "?");
+      if (!seen.insert(path).second) {
+        mistake(item.first, path, "is there twice");
+      } else if (const auto setting = find(path); setting != settings_.end()) {
+        read_value(item.second, *setting);
+      } else if (known_below(path + ".").empty()) {
+        mistake(item.first, path, "there is no such key; " + hint(path, prefix));
+      } else if (item.second.IsMap()) {
+        read_map(item.second, path + ".");
+      } else if (!item.second.IsNull()) {
+        mistake(item.second, path, "is not a map of keys; known here: " + joined(known_below(path + ".")));
+      }
+    }
+  }
+
+  void read_value(const YAML::Node& node, Setting& setting) {
+    if (!node.IsScalar() && !node.IsNull()) {
+      return mistake(
+          node, setting.path,
+          "is not a single value but should be " + (setting.range.empty() ? "one" : setting.range));
+    }
+    const Status status = setting.set(node.IsNull() ? "" : node.Scalar());
+    if (!status) return mistake(node, setting.path, status.error().message);
+    setting.source = file_ + ':' + std::to_string(node.Mark().line + 1);
+  }
+
+  Settings::iterator find(const std::string& path) {
+    return std::find_if(settings_.begin(), settings_.end(), [&](const Setting& s) { return s.path == path; });
+  }
+
+  // What may have been meant by a path that does not exist: a neighbour, or a key of that name elsewhere.
+  std::string hint(const std::string& path, const std::string& prefix) const {
+    const auto known = known_below(prefix);
+    std::string meant = most_similar(path.substr(prefix.size()), known);
+    if (!meant.empty()) {
+      meant = prefix + meant;
+    } else {
+      const std::string word = last_word(path);
+      const auto namesake = std::find_if(settings_.begin(), settings_.end(),
+                                         [&](const Setting& s) { return last_word(s.path) == word; });
+      if (namesake != settings_.end()) meant = namesake->path;
+    }
+    return (meant.empty() ? "" : "did you mean " + meant + "? ") + "known here: " + joined(known);
+  }
+
+  // The keys directly below a prefix.
+  std::vector<std::string> known_below(const std::string& prefix) const {
+    std::vector<std::string> keys;
+    for (const auto& setting : settings_) {
+      if (!setting.path.starts_with(prefix)) continue;
+      const std::string rest = setting.path.substr(prefix.size());
+      const std::string key = rest.substr(0, rest.find('.'));
+      if (keys.empty() || key != keys.back()) keys.push_back(key);
+    }
+    return keys;
+  }
+
+  static std::string joined(const std::vector<std::string>& words) {
+    std::string list;
+    for (const auto& word : words) list += (list.empty() ? "" : ", ") + word;
+    return list;
+  }
+
+  std::string where(const YAML::Mark& mark) const {
+    if (mark.is_null()) return file_;
+    return file_ + ':' + std::to_string(mark.line + 1) + ':' + std::to_string(mark.column + 1);
+  }
+
+  void mistake(const YAML::Node& node, const std::string& path, const std::string& message) {
+    mistakes_.push_back(where(node.Mark()) + ": " + (path.empty() ? "" : path + ": ") + message);
+  }
+
+  Settings& settings_;
+  const std::string file_;
+  std::vector<std::string> mistakes_;
+};
+
+// On one line, in quotes if it needs them.
+std::string scalar(const std::string& text) {
+  YAML::Emitter out;
+  out << YAML::Flow << text;
+  return out.c_str();
+}
+
+std::string comment(const Setting& setting, const std::string& indent) {
+  std::string range = setting.range;
+  if (!range.empty()) range[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(range[0])));
+  return indent + "# " + setting.help + ".\n" + indent + "# " + range +
+         ". Default: " + (setting.standard.empty() ? "empty" : setting.standard) + ". " +
+         (setting.reload == Reload::Hot ? "Hot" : "Restart") + ".\n";
+}
+
+}  // namespace
+
+std::vector<std::string> read_yaml(Settings& settings, const std::string& text, const std::string& file) {
+  return YamlReader(settings, file).read(text);
+}
+
+std::string print_settings(const Settings& settings) {
+  std::string out = kHead;
+  std::string open_section;
+  for (const auto& setting : settings) {
+    const auto dot = setting.path.find('.');
+    const std::string section = dot == std::string::npos ? "" : setting.path.substr(0, dot);
+    if (section.empty() || section != open_section) out += '\n';
+    if (section != open_section && !section.empty()) out += section + ":\n";
+    open_section = section;
+    const std::string indent = section.empty() ? "" : "  ";
+    out += comment(setting, indent) + indent + last_word(setting.path) + ": " + scalar(setting.get()) + '\n';
+  }
+  return out;
+}
+
+}  // namespace convoke::programs
