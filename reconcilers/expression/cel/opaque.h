@@ -1,6 +1,7 @@
 // A value of an extension, made of a plain type. Internal to this folder.
 #pragma once
 
+#include <compare>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,7 +32,7 @@ class OpaqueOf final : public Opaque {
     return own != nullptr && own->value_ == value_;
   }
   std::optional<std::partial_ordering> compare(const Opaque& other) const override {
-    if constexpr (requires(const Type& a, const Type& b) { a <=> b; }) {
+    if constexpr (std::three_way_comparable<Type>) {
       const auto* own = dynamic_cast<const OpaqueOf*>(&other);
       return own != nullptr ? std::optional<std::partial_ordering>(value_ <=> own->value_) : std::nullopt;
     }
