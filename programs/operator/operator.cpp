@@ -278,7 +278,7 @@ struct Operator::Impl {
   }
 
   void make_endpoint() {
-    if (config.serve.address.empty()) return;
+    if (config.serve.address.empty()) return;  // in a simulation; the configuration file cannot say so
     health.add_ready_check("caches", [this]() -> Status {
       if (manager->caches_synced()) return {};
       std::string missing;

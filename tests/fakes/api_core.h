@@ -32,7 +32,7 @@ struct ApiWorld {
   VerbOptions verbs;
   FaultScript faults;
   std::vector<std::shared_ptr<PendingHold>> holds;
-  std::set<WatchStream*> streams;
+  std::vector<WatchStream*> streams;  // the oldest first: the order of addresses would differ from run to run
   std::set<std::string> partitioned;
   std::map<std::string, MonotonicTime> frozen;  // since when
   bool collects_garbage = true;

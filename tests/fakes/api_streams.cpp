@@ -21,12 +21,12 @@ WatchStream::WatchStream(ApiCore& core, Owner owner, WatchFeed feed, Duration ti
       next_bookmark_(core.clock.monotonic_now() + kBookmarkInterval),
       bytes_left_(cut_after_bytes),
       changed_(core.clock.make_condition()) {
-  core.world.streams.insert(this);
+  core.world.streams.push_back(this);
 }
 
 WatchStream::~WatchStream() {
   const MutexLock lock(core_.mutex);
-  core_.world.streams.erase(this);
+  std::erase(core_.world.streams, this);
 }
 
 Result<std::string> WatchStream::read() {
