@@ -93,6 +93,12 @@ def test_a_real_prometheus_sees_all_that_dashboards_and_alerts_ask_for(world, pr
     wait_until(lambda: prometheus.query("convoke_build_info"), 20, lambda: "the operator is not scraped")
     work(world)
     check_exposition(operator)
+    # A rate needs a series that was seen twice; the series of a label begin with its first use.
+    wait_until(lambda: prometheus.query("convoke_task_assign_seconds_count"), 20, lambda: "the first work is not scraped")
+    fail_tasks(world, "fails-again", 8)
+    world.apply(run("good-2", "good"), run("bad-again", "bad"))
+    for name in ("good-2", "bad-again"):
+        world.wait_finished("cwr", name)
     check_dashboards(prometheus)
     check_names(prometheus)
     check_queue(world, operator)
@@ -116,11 +122,15 @@ def work(world):
                 workflow("bad", [shell_step("one", "exit 3", retry=NO_RETRY)], historyLimits={"failed": 10}))
     world.wait_phase("cwf", "bad", "Ready")
     world.apply(run("good-1", "good"), *[run(f"bad-{i}", "bad") for i in range(5)])
-    world.apply(*[task(f"fails-{i}", parameters={"command": "exit 1"}, retry=NO_RETRY, priority=i % 5 + 1) for i in range(8)])
-    for i in range(8):
-        world.wait_phase("ctk", f"fails-{i}", "Failed")
+    fail_tasks(world, "fails", 8)
     for name in ["good-1", *[f"bad-{i}" for i in range(5)]]:
         world.wait_finished("cwr", name)
+
+
+def fail_tasks(world, name, count):
+    world.apply(*[task(f"{name}-{i}", parameters={"command": "exit 1"}, retry=NO_RETRY, priority=i % 5 + 1) for i in range(count)])
+    for i in range(count):
+        world.wait_phase("ctk", f"{name}-{i}", "Failed")
 
 
 def check_exposition(operator):
