@@ -102,7 +102,7 @@ Value Evaluator::evaluate_select(const Node& node) {
 }
 
 Value Evaluator::evaluate_index(const Node& node) {
-  const Value operand = evaluate(*node.children[0]);
+  Value operand = evaluate(*node.children[0]);
   if (operand.is_failure()) {
     return operand;
   }
@@ -130,7 +130,7 @@ Value Evaluator::evaluate_has(const Node& node) {
 }
 
 Value Evaluator::evaluate_unary(const Node& node) {
-  const Value operand = evaluate(*node.children[0]);
+  Value operand = evaluate(*node.children[0]);
   if (operand.is_failure()) {
     return operand;
   }
@@ -141,7 +141,7 @@ Value Evaluator::evaluate_unary(const Node& node) {
 }
 
 Value Evaluator::evaluate_binary(const Node& node) {
-  const Value left = evaluate(*node.children[0]);
+  Value left = evaluate(*node.children[0]);
   if (left.is_failure()) {
     return left;
   }
@@ -172,7 +172,7 @@ Value Evaluator::evaluate_logic(const Node& node) {
 }
 
 Value Evaluator::evaluate_conditional(const Node& node) {
-  const Value condition = evaluate(*node.children[0]);
+  Value condition = evaluate(*node.children[0]);
   if (condition.is_failure()) {
     return condition;
   }
