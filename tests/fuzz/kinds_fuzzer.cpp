@@ -11,17 +11,17 @@
 namespace convoke::fuzz {
 namespace {
 
-// A status that was read and is written back reads as the same: else the operator would write it for ever.
+// What was read may be mended when it is written (a condition without a reason gets one). What was written
+// reads as it was meant and is written again as it stands: else the operator would write it for ever.
 template <class T>
 void read_and_write_back(const Json& object) {
   const T first = T::from_json(object);
   const Json written = status_update(first, first.status);
   const T second = T::from_json(written);
-  auto meant = first.status;
-  meant.present = second.status.present;  // there was none perhaps; now there is
-  check(second.status == meant, "the status that is written reads as the one that was meant");
-  check(dump_json(status_update(second, second.status)) == dump_json(written),
-        "a status that is read and written again stays the same");
+  const Json again = status_update(second, second.status);
+  check(dump_json(again) == dump_json(written), "a status that is read and written again stays the same");
+  check(T::from_json(again).status == second.status,
+        "a status that is written reads as the one that was meant");
 }
 
 void task_spec_round_trip(const Json& object) {
