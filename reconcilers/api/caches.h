@@ -16,7 +16,12 @@ namespace index {
 inline constexpr char kTasksByAgent[] =
     "agent";                                  // "namespace/agent": Tasks that are Assigned or Running there
 inline constexpr char kTasksByRun[] = "run";  // uid of the WorkflowRun that controls the Task
+inline constexpr char kTasksByParent[] = "parent";  // uid of the Task that controls the Task: its subtasks
+inline constexpr char kTasksByKey[] = "key";        // "namespace/idempotencyKey"
+// "namespace/agent": live Tasks whose spec.agentName names that agent, and that another one has.
+inline constexpr char kTasksByWantedAgent[] = "wanted-agent";
 inline constexpr char kRunsByWorkflow[] = "workflow";  // "namespace/workflow"
+inline constexpr char kRunsByParent[] = "parent";      // uid of the WorkflowRun that controls the run
 inline constexpr char kRevisionsByOwner[] =
     "owner";  // uid of the Workflow that controls the ControllerRevision
 }  // namespace index
@@ -26,6 +31,7 @@ struct Caches {
 
   runtime::Store<Agent> agents;
   runtime::Store<kube::Lease> heartbeats;  // Leases labelled convoke.dev/agent
+  runtime::Store<kube::Lease> locks;       // Leases labelled convoke.dev/lock
   runtime::Store<Task> tasks;
   runtime::Store<Workflow> workflows;
   runtime::Store<WorkflowRun> runs;

@@ -24,12 +24,21 @@ inline constexpr char kVersion[] = "v1alpha1";
 
 namespace label {
 inline constexpr char kAgent[] = "convoke.dev/agent";        // on an agent's heartbeat Lease
+inline constexpr char kLock[] = "convoke.dev/lock";          // on a lock's Lease: the lock's name
 inline constexpr char kWorkflow[] = "convoke.dev/workflow";  // on runs, Tasks and ControllerRevisions
-// On Tasks:
+inline constexpr char kTrigger[] = "convoke.dev/trigger";    // on runs that a trigger started: its name
+// On the Tasks and runs of a run:
 inline constexpr char kRun[] = "convoke.dev/run";  // the run's name (cut and hashed above 63)
 inline constexpr char kRunUid[] = "convoke.dev/run-uid";
 inline constexpr char kStep[] = "convoke.dev/step";          // the step's name
 inline constexpr char kRevision[] = "convoke.dev/revision";  // the ControllerRevision that the run executes
+inline constexpr char kItem[] = "convoke.dev/item";          // of a step's forEach, from 0
+inline constexpr char kIteration[] =
+    "convoke.dev/iteration";                           // of a step's repeat, or visit of a state, from 1
+inline constexpr char kRound[] = "convoke.dev/round";  // of the run's retryFrom
+inline constexpr char kUndo[] = "convoke.dev/undo";    // "true": it undoes the step
+inline constexpr char kParent[] =
+    "convoke.dev/parent";  // on a subtask: its Task's name (cut and hashed above 63)
 }  // namespace label
 
 // Compact JSON text; empty means absent.

@@ -1,14 +1,18 @@
 #include "reconcilers/api/field_reader.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "controller/base/time_format.h"
+#include "controller/kube/pruned_json.h"
 
 namespace convoke::api {
 namespace {
 
 constexpr std::size_t kMaxShownText = 60;
+// Free-form values. Less than what an answer of the API is pruned to, with room for all that they lie in.
+constexpr int kMaxRawDepth = 150;
 
 std::string in_quotes(std::string_view text) {
   return "\"" + cut_text(text, kMaxShownText) + "\"";
@@ -55,6 +59,15 @@ std::string shown(const Json& value) {
     default:
       return cut_text(dump_json(value), kMaxShownText);
   }
+}
+
+// Why a free-form value cannot be taken; empty if it was.
+std::string take_raw(const Json& value, RawJson& target) {
+  if (kube::is_deeper_than(value, kMaxRawDepth)) {
+    return "is nested deeper than " + std::to_string(kMaxRawDepth) + " levels";
+  }
+  target = dump_json(value);
+  return "";
 }
 
 // Why a duration cannot be taken; empty if it can.
@@ -184,9 +197,50 @@ void FieldReader::read(const char* key, std::map<std::string, std::string>& targ
   }
 }
 
+void FieldReader::read(const char* key, std::map<std::string, std::int64_t>& target) const {
+  const FieldReader map = object(key);
+  if (!map.has_fields()) {
+    return;
+  }
+  std::map<std::string, std::int64_t> values;
+  bool good = true;
+  for (const auto& [name, value] : map.object_->items()) {
+    if (const std::optional<std::int64_t> number = to_integer(value)) {
+      values.emplace(name, *number);
+    } else {
+      wrong_type(map.path_ + "[" + cut_text(name, kMaxShownText) + "]", "an integer", value);
+      good = false;
+    }
+  }
+  if (good) {
+    target = std::move(values);
+  }
+}
+
+void FieldReader::read_decimal(const char* key, double& target) const {
+  const Json* value = find(key);
+  if (value == nullptr) {
+    return;
+  }
+  const std::string* text = value->is_string() ? &value->get_ref<const std::string&>() : nullptr;
+  double number = 0;
+  const bool good = text != nullptr && !text->empty() && text->front() != '-' && [&] {
+    const char* end = text->data() + text->size();
+    const auto parsed = std::from_chars(text->data(), end, number, std::chars_format::fixed);
+    return parsed.ec == std::errc() && parsed.ptr == end && std::isfinite(number);
+  }();
+  if (good) {
+    target = number;
+  } else {
+    wrong_type(child(key), "a decimal number in quotes, such as \"0.25\"", *value);
+  }
+}
+
 void FieldReader::read_raw(const char* key, RawJson& target) const {
   if (const Json* value = find(key)) {
-    target = dump_json(*value);
+    if (std::string why = take_raw(*value, target); !why.empty()) {
+      problem(child(key), why);
+    }
   }
 }
 
@@ -196,7 +250,9 @@ void FieldReader::read_raw_object(const char* key, RawJson& target) const {
     return;
   }
   if (value->is_object()) {
-    target = dump_json(*value);
+    if (std::string why = take_raw(*value, target); !why.empty()) {
+      problem(child(key), why);
+    }
   } else {
     wrong_type(child(key), "an object", *value);
   }
@@ -204,8 +260,12 @@ void FieldReader::read_raw_object(const char* key, RawJson& target) const {
 
 void FieldReader::read_raw_items(const char* key, std::vector<RawJson>& target) const {
   if (const Json* list = find_array(key)) {
-    target.clear();
-    std::transform(list->begin(), list->end(), std::back_inserter(target), dump_json);
+    target.assign(list->size(), {});
+    for (std::size_t i = 0; i < list->size(); ++i) {
+      if (std::string why = take_raw((*list)[i], target[i]); !why.empty()) {
+        problem(item(key, i), why);
+      }
+    }
   }
 }
 

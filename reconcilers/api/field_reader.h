@@ -48,6 +48,9 @@ class FieldReader {
   void read(const char* key, std::optional<Duration>& target, Duration at_least = Duration::zero()) const;
   void read(const char* key, std::vector<std::string>& target) const;
   void read(const char* key, std::map<std::string, std::string>& target) const;
+  void read(const char* key, std::map<std::string, std::int64_t>& target) const;
+  // A decimal number in a string ("0.25"), not negative.
+  void read_decimal(const char* key, double& target) const;
 
   template <class E, std::size_t N>
   void read(const char* key, E& target, const EnumNames<E, N>& names) const {

@@ -1,5 +1,7 @@
 #include "reconcilers/api/json_writer.h"
 
+#include <array>
+#include <charconv>
 #include <utility>
 
 namespace convoke::api {
@@ -35,6 +37,18 @@ void put_filled(Json& object, const char* key, Json value) {
   if (!value.empty()) {
     object[key] = std::move(value);
   }
+}
+
+std::string format_decimal(double number) {
+  std::array<char, 64> text{};
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed, 4).ptr;
+  std::string decimal(text.data(), end);
+  decimal.erase(decimal.find_last_not_of('0') + 1);
+  if (decimal.ends_with('.')) {
+    decimal.pop_back();
+  }
+  return decimal;
 }
 
 Json status_body(const kube::ResourceType& type, const kube::ObjectMeta& meta, Json status) {

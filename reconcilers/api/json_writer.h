@@ -19,6 +19,9 @@ void put_raw(Json& object, const char* key, const RawJson& text);
 // An empty list or object is left out.
 void put_filled(Json& object, const char* key, Json value);
 
+// With at most four decimals: "0.97", "12".
+std::string format_decimal(double number);
+
 // The body of a write of the status subresource. The uid makes the API server refuse it for a successor of
 // that name.
 Json status_body(const kube::ResourceType& type, const kube::ObjectMeta& meta, Json status);

@@ -1,4 +1,4 @@
-// Names of the metrics about what Convoke is for: tasks, agents, runs.
+// Names of the metrics about what Convoke is for: tasks, locks, agents, runs.
 #pragma once
 
 namespace convoke::metric {
@@ -15,11 +15,23 @@ inline constexpr char kTaskAssignSeconds[] =
 inline constexpr char kSchedulerWaiting[] = "convoke_scheduler_waiting";
 inline constexpr char kSchedulerDecisions[] = "convoke_scheduler_decisions_total";
 
+inline constexpr char kLocksHeld[] = "convoke_locks_held";
+inline constexpr char kLockWaiting[] = "convoke_lock_waiting_tasks";
+inline constexpr char kLockWaitSeconds[] = "convoke_lock_wait_seconds";
+inline constexpr char kLockGrants[] = "convoke_lock_grants_total";
+inline constexpr char kLocksFreed[] = "convoke_lock_holders_freed_total";  // label "cause"
+
 inline constexpr char kAgents[] = "convoke_agents";                       // label "phase"
+inline constexpr char kAgentCircuits[] = "convoke_agent_circuits";        // label "circuit"
 inline constexpr char kAgentCapacity[] = "convoke_agent_capacity";        // label "type"
 inline constexpr char kAgentActive[] = "convoke_agent_active_tasks";      // label "type"
 inline constexpr char kAgentAttempts[] = "convoke_agent_attempts_total";  // labels "agent", "outcome"
 inline constexpr char kAgentAttemptSeconds[] = "convoke_agent_attempt_seconds_total";  // label "agent"
+
+inline constexpr char kDispatchRequests[] = "convoke_dispatch_requests_total";  // labels "mode", "result"
+inline constexpr char kDispatchSeconds[] = "convoke_dispatch_request_seconds";  // label "mode"
+
+inline constexpr char kCloudEvents[] = "convoke_cloudevents_total";  // label "outcome"
 
 inline constexpr char kRuns[] = "convoke_runs";                                  // label "phase"
 inline constexpr char kRunsFinished[] = "convoke_runs_finished_total";           // labels "phase", "reason"

@@ -14,17 +14,24 @@ constexpr EnumNames<ParameterType, 5> kParameterTypes{{{ParameterType::String, "
                                                        {ParameterType::Object, "Object"},
                                                        {ParameterType::Array, "Array"}}};
 
-constexpr EnumNames<WorkflowMode, 3> kModes{{{WorkflowMode::Graph, "Graph"},
+constexpr EnumNames<WorkflowMode, 4> kModes{{{WorkflowMode::Graph, "Graph"},
                                              {WorkflowMode::Sequential, "Sequential"},
-                                             {WorkflowMode::Parallel, "Parallel"}}};
+                                             {WorkflowMode::Parallel, "Parallel"},
+                                             {WorkflowMode::StateMachine, "StateMachine"}}};
 
-constexpr EnumNames<FailurePolicy, 2> kFailurePolicies{
-    {{FailurePolicy::Abort, "Abort"}, {FailurePolicy::Continue, "Continue"}}};
+constexpr EnumNames<FailurePolicy, 3> kFailurePolicies{{{FailurePolicy::Abort, "Abort"},
+                                                        {FailurePolicy::Continue, "Continue"},
+                                                        {FailurePolicy::Compensate, "Compensate"}}};
 
-constexpr EnumNames<TriggerType, 1> kTriggerTypes{{{TriggerType::Create, "Create"}}};
+constexpr EnumNames<ApprovalTimeout, 3> kApprovalTimeouts{{{ApprovalTimeout::Fail, "Fail"},
+                                                           {ApprovalTimeout::Approve, "Approve"},
+                                                           {ApprovalTimeout::Skip, "Skip"}}};
 
 constexpr IntRange kParallelism{1, 10'000};
 constexpr IntRange kHistoryLimit{0, 10'000};
+constexpr IntRange kMaxIterations{1, 10'000};
+constexpr IntRange kMaxTransitions{1, 10'000};
+constexpr IntRange kRequiredApprovals{1, 100};
 constexpr Duration kShortestTimeout = std::chrono::milliseconds(1);
 
 Parameter read_parameter(const FieldReader& reader) {
@@ -38,19 +45,90 @@ Parameter read_parameter(const FieldReader& reader) {
   return parameter;
 }
 
-std::optional<RetryPolicy> read_optional_retry(const FieldReader& parent) {
-  const std::optional<FieldReader> reader = parent.optional_object("retry");
-  return reader ? std::optional(read_retry(*reader)) : std::nullopt;
+// The object in that field, read by `read`; nothing if there is none.
+template <class T>
+std::optional<T> read_optional(const FieldReader& parent, const char* key, T (*read)(const FieldReader&)) {
+  const std::optional<FieldReader> reader = parent.optional_object(key);
+  return reader ? std::optional(read(*reader)) : std::nullopt;
+}
+
+ForEach read_for_each(const FieldReader& reader) {
+  ForEach for_each;
+  reader.read_raw("items", for_each.items);
+  if (const std::optional<FieldReader> range = reader.optional_object("range")) {
+    range->read_raw("from", for_each.range_from);
+    range->read_raw("to", for_each.range_to);
+  }
+  reader.read("as", for_each.as);
+  int parallelism = 0;
+  reader.read("parallelism", parallelism, kParallelism);
+  for_each.parallelism = parallelism > 0 ? std::optional(parallelism) : std::nullopt;
+  return for_each;
+}
+
+Repeat read_repeat(const FieldReader& reader) {
+  Repeat repeat;
+  reader.read("until", repeat.until);
+  reader.read("maxIterations", repeat.max_iterations, kMaxIterations);
+  reader.read("delay", repeat.delay);
+  return repeat;
+}
+
+Approval read_approval(const FieldReader& reader) {
+  Approval approval;
+  reader.read("required", approval.required, kRequiredApprovals);
+  reader.read("approvers", approval.approvers);
+  reader.read("timeout", approval.timeout, kShortestTimeout);
+  reader.read("onTimeout", approval.on_timeout, kApprovalTimeouts);
+  return approval;
+}
+
+EventFilter read_event_filter(const FieldReader& reader) {
+  EventFilter filter;
+  reader.read("type", filter.type);
+  reader.read("filter", filter.filter);
+  return filter;
+}
+
+Wait read_wait(const FieldReader& reader) {
+  Wait wait;
+  reader.read("duration", wait.duration);
+  reader.read("until", wait.until);
+  wait.event = read_optional(reader, "event", read_event_filter);
+  return wait;
+}
+
+SubWorkflow read_sub_workflow(const FieldReader& reader) {
+  SubWorkflow workflow;
+  reader.read("name", workflow.name);
+  reader.read_raw_object("parameters", workflow.parameters);
+  return workflow;
+}
+
+Transition read_transition(const FieldReader& reader) {
+  Transition transition;
+  reader.read("when", transition.when);
+  reader.read("to", transition.to);
+  return transition;
 }
 
 Step read_step(const FieldReader& reader) {
   Step step;
   reader.read("name", step.name);
   reader.read("dependsOn", step.depends_on);
+  reader.read("when", step.when);
   reader.read_raw_object("task", step.task);
-  step.retry = read_optional_retry(reader);
+  step.approval = read_optional(reader, "approval", read_approval);
+  step.wait = read_optional(reader, "wait", read_wait);
+  step.workflow = read_optional(reader, "workflow", read_sub_workflow);
+  step.for_each = read_optional(reader, "forEach", read_for_each);
+  step.repeat = read_optional(reader, "repeat", read_repeat);
+  step.retry = read_optional(reader, "retry", read_retry);
   reader.read("timeout", step.timeout, kShortestTimeout);
   reader.read("optional", step.optional);
+  reader.read_raw_object("compensate", step.compensate);
+  reader.each_object("transitions",
+                     [&](const FieldReader& item) { step.transitions.push_back(read_transition(item)); });
   return step;
 }
 
@@ -59,22 +137,6 @@ OutputDefinition read_output(const FieldReader& reader) {
   reader.read("name", output.name);
   reader.read_raw("value", output.value);
   return output;
-}
-
-// An absent list means the default trigger; an empty one means none.
-std::vector<TriggerType> read_triggers(const FieldReader& parent, std::vector<TriggerType> defaults) {
-  if (!parent.has_list("triggers")) {
-    return defaults;
-  }
-  std::vector<TriggerType> triggers;
-  parent.each_object("triggers", [&](const FieldReader& item) {
-    std::optional<TriggerType> type;
-    item.read("type", type, kTriggerTypes);
-    if (type) {
-      triggers.push_back(*type);
-    }
-  });
-  return triggers;
 }
 
 WorkflowSpec read_spec(const FieldReader& reader) {
@@ -86,8 +148,10 @@ WorkflowSpec read_spec(const FieldReader& reader) {
   reader.read("parallelism", spec.parallelism, kParallelism);
   reader.read("timeout", spec.timeout, kShortestTimeout);
   reader.read("onFailure", spec.on_failure, kFailurePolicies);
-  spec.retry = read_optional_retry(reader);
+  spec.retry = read_optional(reader, "retry", read_retry);
   reader.each_object("steps", [&](const FieldReader& item) { spec.steps.push_back(read_step(item)); });
+  reader.each_object("finally", [&](const FieldReader& item) { spec.finally.push_back(read_step(item)); });
+  reader.read("maxTransitions", spec.max_transitions, kMaxTransitions);
   reader.each_object("outputs", [&](const FieldReader& item) { spec.outputs.push_back(read_output(item)); });
   spec.triggers = read_triggers(reader, spec.triggers);
   const FieldReader limits = reader.object("historyLimits");
@@ -105,6 +169,9 @@ WorkflowStatus read_status(const FieldReader& reader) {
   reader.read("currentRevision", status.current_revision);
   reader.read("currentRevisionNumber", status.current_revision_number);
   reader.read("createdRun", status.created_run);
+  status.triggers = read_trigger_rows(reader);
+  reader.read("nextScheduleTime", status.next_schedule_time);
+  reader.read("pastEvents", status.past_events);
   reader.read("activeRuns", status.active_runs);
   reader.read("lastRun", status.last_run);
   reader.read("lastRunPhase", status.last_run_phase);
@@ -119,6 +186,9 @@ Json status_to_json(const WorkflowStatus& status) {
   put_text(json, "currentRevision", status.current_revision);
   put_number(json, "currentRevisionNumber", status.current_revision_number);
   put_text(json, "createdRun", status.created_run);
+  put_filled(json, "triggers", trigger_rows_to_json(status.triggers));
+  put_text(json, "nextScheduleTime", status.next_schedule_time);
+  put_filled(json, "pastEvents", Json(status.past_events));
   put_text(json, "lastRun", status.last_run);
   put_text(json, "lastRunPhase", status.last_run_phase);
   return json;
@@ -132,6 +202,10 @@ const char* to_string(ParameterType type) {
 
 const char* to_string(WorkflowMode mode) {
   return name_of(kModes, mode);
+}
+
+const char* to_string(ApprovalTimeout action) {
+  return name_of(kApprovalTimeouts, action);
 }
 
 const char* to_string(FailurePolicy policy) {

@@ -8,19 +8,47 @@
 namespace convoke::api {
 namespace {
 
-constexpr EnumNames<RunPhase, 6> kRunPhases{{{RunPhase::Pending, "Pending"},
+constexpr EnumNames<RunPhase, 8> kRunPhases{{{RunPhase::Pending, "Pending"},
                                              {RunPhase::Running, "Running"},
                                              {RunPhase::Suspended, "Suspended"},
+                                             {RunPhase::Compensating, "Compensating"},
                                              {RunPhase::Succeeded, "Succeeded"},
                                              {RunPhase::Failed, "Failed"},
-                                             {RunPhase::Cancelled, "Cancelled"}}};
+                                             {RunPhase::Cancelled, "Cancelled"},
+                                             {RunPhase::Compensated, "Compensated"}}};
 
-constexpr EnumNames<StepPhase, 6> kStepPhases{{{StepPhase::Pending, "Pending"},
+constexpr EnumNames<StepPhase, 8> kStepPhases{{{StepPhase::Pending, "Pending"},
                                                {StepPhase::Running, "Running"},
                                                {StepPhase::Succeeded, "Succeeded"},
                                                {StepPhase::Failed, "Failed"},
                                                {StepPhase::Skipped, "Skipped"},
-                                               {StepPhase::Cancelled, "Cancelled"}}};
+                                               {StepPhase::Cancelled, "Cancelled"},
+                                               {StepPhase::Compensating, "Compensating"},
+                                               {StepPhase::Compensated, "Compensated"}}};
+
+constexpr EnumNames<ApprovalDecision, 2> kApprovalDecisions{
+    {{ApprovalDecision::Approve, "Approve"}, {ApprovalDecision::Reject, "Reject"}}};
+
+std::optional<RunCancel> read_run_cancel(const FieldReader& parent) {
+  const std::optional<FieldReader> reader = parent.optional_object("cancel");
+  if (!reader) {
+    return std::nullopt;
+  }
+  RunCancel cancel;
+  reader->read("reason", cancel.reason);
+  reader->read("compensate", cancel.compensate);
+  return cancel;
+}
+
+GivenApproval read_given_approval(const FieldReader& reader) {
+  GivenApproval approval;
+  reader.read("step", approval.step);
+  reader.read("user", approval.user);
+  reader.read("round", approval.round);
+  reader.read("decision", approval.decision, kApprovalDecisions);
+  reader.read("comment", approval.comment);
+  return approval;
+}
 
 WorkflowRunSpec read_spec(const FieldReader& reader) {
   WorkflowRunSpec spec;
@@ -29,8 +57,15 @@ WorkflowRunSpec read_spec(const FieldReader& reader) {
   reader.read("revision", spec.revision);
   reader.read_raw_object("parameters", spec.parameters);
   reader.read("triggeredBy", spec.triggered_by);
+  reader.read_raw_object("event", spec.event);
   reader.read("suspend", spec.suspend);
-  spec.cancel = read_cancel(reader);
+  reader.read("createdBy", spec.created_by);
+  spec.cancel = read_run_cancel(reader);
+  reader.each_object("approvals",
+                     [&](const FieldReader& item) { spec.approvals.push_back(read_given_approval(item)); });
+  const FieldReader retry_from = reader.object("retryFrom");
+  retry_from.read("round", spec.retry_from.round);
+  retry_from.read("steps", spec.retry_from.steps);
   return spec;
 }
 
@@ -41,6 +76,12 @@ StepStatus read_step(const FieldReader& reader) {
   reader.read("reason", step.reason);
   reader.read("message", step.message);
   reader.read("taskName", step.task_name);
+  reader.read("runName", step.run_name);
+  reader.read("compensationName", step.compensation_name);
+  reader.read("iteration", step.iteration);
+  reader.read("round", step.round);
+  reader.read("order", step.order);
+  reader.read("items", step.items);
   reader.read("startedAt", step.started_at);
   reader.read("completedAt", step.completed_at);
   return step;
@@ -55,6 +96,7 @@ StepCounts read_counts(const FieldReader& reader) {
   reader.read("failed", counts.failed);
   reader.read("skipped", counts.skipped);
   reader.read("cancelled", counts.cancelled);
+  reader.read("compensated", counts.compensated);
   return counts;
 }
 
@@ -71,6 +113,10 @@ WorkflowRunStatus read_status(const FieldReader& reader) {
   status.counts = read_counts(reader.object("counts"));
   reader.read("progress", status.progress);
   reader.read_raw_object("outputs", status.outputs);
+  reader.read("round", status.round);
+  reader.read("roundStartedAt", status.round_started_at);
+  reader.read("transitions", status.transitions);
+  reader.read("currentStep", status.current_step);
   reader.read("startedAt", status.started_at);
   reader.read("completedAt", status.completed_at);
   return status;
@@ -81,6 +127,12 @@ Json step_to_json(const StepStatus& step) {
   put_text(json, "reason", step.reason);
   put_text(json, "message", step.message);
   put_text(json, "taskName", step.task_name);
+  put_text(json, "runName", step.run_name);
+  put_text(json, "compensationName", step.compensation_name);
+  put_number(json, "iteration", step.iteration);
+  put_number(json, "round", step.round);
+  put_number(json, "order", step.order);
+  put_text(json, "items", step.items);
   put_text(json, "startedAt", step.started_at);
   put_text(json, "completedAt", step.completed_at);
   return json;
@@ -95,6 +147,7 @@ Json counts_to_json(const StepCounts& counts) {
   put_number(json, "failed", counts.failed);
   put_number(json, "skipped", counts.skipped);
   put_number(json, "cancelled", counts.cancelled);
+  put_number(json, "compensated", counts.compensated);
   return json;
 }
 
@@ -114,6 +167,10 @@ Json status_to_json(const WorkflowRunStatus& status) {
   put_filled(json, "counts", counts_to_json(status.counts));
   put_text(json, "progress", status.progress);
   put_raw(json, "outputs", status.outputs);
+  put_number(json, "round", status.round);
+  put_text(json, "roundStartedAt", status.round_started_at);
+  put_number(json, "transitions", status.transitions);
+  put_text(json, "currentStep", status.current_step);
   put_text(json, "startedAt", status.started_at);
   put_text(json, "completedAt", status.completed_at);
   return json;
@@ -126,7 +183,12 @@ const char* to_string(RunPhase phase) {
 }
 
 bool is_terminal(RunPhase phase) {
-  return phase == RunPhase::Succeeded || phase == RunPhase::Failed || phase == RunPhase::Cancelled;
+  return phase == RunPhase::Succeeded || phase == RunPhase::Failed || phase == RunPhase::Cancelled ||
+         phase == RunPhase::Compensated;
+}
+
+const char* to_string(ApprovalDecision decision) {
+  return name_of(kApprovalDecisions, decision);
 }
 
 const char* to_string(StepPhase phase) {
@@ -134,7 +196,7 @@ const char* to_string(StepPhase phase) {
 }
 
 bool is_terminal(StepPhase phase) {
-  return phase != StepPhase::Pending && phase != StepPhase::Running;
+  return phase != StepPhase::Pending && phase != StepPhase::Running;  // one that is being undone has ended
 }
 
 WorkflowRun WorkflowRun::from_json(const Json& object) {

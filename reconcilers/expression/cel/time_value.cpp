@@ -1,18 +1,15 @@
 #include "reconcilers/expression/cel/time_value.h"
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 #include <limits>
-#include <system_error>
 
 #include <cctz/civil_time.h>
 #include <cctz/time_zone.h>
 
 #include "controller/base/time_format.h"
 #include "reconcilers/expression/cel/number.h"
+#include "reconcilers/schedule/time_zone.h"
 
 namespace convoke::cel {
 namespace {
@@ -81,36 +78,14 @@ std::string fraction_text(std::int64_t nanos) {
   return digits.substr(0, digits.find_last_not_of('0') + 1);
 }
 
-bool is_zone_name(std::string_view name) {
-  const auto is_inner = [](char c) {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '+' ||
-           c == '-' || c == '/';
-  };
-  return !name.empty() && name.size() <= 64 && name.front() != '/' &&
-         std::all_of(name.begin(), name.end(), is_inner);
-}
-
-// cctz keeps every name that it is asked for, so it is asked for names of files that exist only.
-bool is_in_database(const std::string& name) {
-  const char* folder = std::getenv("TZDIR");
-  std::error_code failed;
-  return std::filesystem::is_regular_file(
-      std::filesystem::path(folder != nullptr ? folder : "/usr/share/zoneinfo") / name, failed);
-}
-
 std::optional<cctz::time_zone> find_zone(std::string_view text) {
-  if (text.empty() || text == "UTC") {
+  if (text.empty()) {
     return cctz::utc_time_zone();
   }
   if (const auto offset = parse_offset(text)) {
     return cctz::fixed_time_zone(cctz::seconds(*offset));
   }
-  const std::string name(text);
-  cctz::time_zone zone;
-  if (!is_zone_name(text) || !is_in_database(name) || !cctz::load_time_zone(name, &zone)) {
-    return std::nullopt;
-  }
-  return zone;
+  return schedule::find_time_zone(text);
 }
 
 cctz::time_point<cctz::seconds> point_of(std::int64_t seconds) {

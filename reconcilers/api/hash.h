@@ -1,0 +1,12 @@
+// Hashes for names. Pure; safe from every thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace convoke::api {
+
+// SHA-256 as 64 lower-case hex digits.
+std::string sha256_hex(std::string_view text);
+
+}  // namespace convoke::api
