@@ -2,11 +2,12 @@
 //
 //   Pending    never seen
 //   Ready      heartbeats arrive
+//   Degraded   heartbeats arrive, and its circuit is not closed (circuit_breaker.h)
 //   Draining   heartbeats arrive, and it is cordoned
 //   Offline    the last heartbeat is too old, cordoned or not
 //
-// A change of phase is written at once. Numbers are coalesced: one write for each agent and
-// `counter_interval`. A new heartbeat alone is never written.
+// A change of phase or circuit is written at once. Numbers (performance.h) are coalesced: one write for each
+// agent and `counter_interval`. A new heartbeat alone is never written.
 //
 // Thread safety: pure. Errors: none.
 #pragma once
@@ -17,6 +18,7 @@
 
 #include "controller/base/clock.h"
 #include "controller/runtime/event_recorder.h"
+#include "reconcilers/agent/ended_attempt.h"
 #include "reconcilers/agent/heartbeat_monitor.h"
 #include "reconcilers/api/agent.h"
 
@@ -26,6 +28,13 @@ struct AgentTiming {
   Duration counter_interval = std::chrono::seconds(10);
 };
 
+// Why an agent that Tasks are brought to does not seem to be alive.
+struct AgentTrouble {
+  std::string reason;
+  std::string message;
+  bool operator==(const AgentTrouble&) const = default;
+};
+
 struct AgentSnapshot {
   const api::Agent& agent;
   std::optional<Heartbeat> heartbeat;  // as last seen
@@ -33,6 +42,9 @@ struct AgentSnapshot {
   int active_tasks = 0;
   std::optional<Duration> since_last_write;  // none: this process has not written it yet
   WallTime now;
+  std::vector<EndedAttempt> ended = {};  // that the status does not hold yet, in order
+  Duration circuit_unchanged_for = {};
+  std::optional<AgentTrouble> trouble = {};  // as it was found last
 };
 
 struct AgentEvent {

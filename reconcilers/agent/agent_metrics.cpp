@@ -9,7 +9,9 @@
 namespace convoke::agent {
 namespace {
 
-constexpr std::size_t kPhases = static_cast<std::size_t>(api::AgentPhase::Draining) + 1;
+constexpr std::size_t kPhases = static_cast<std::size_t>(api::AgentPhase::Degraded) + 1;
+
+constexpr std::size_t kCircuits = static_cast<std::size_t>(api::CircuitState::HalfOpen) + 1;
 
 struct TypeSeries {
   prometheus::Gauge* capacity;
@@ -32,10 +34,16 @@ struct AgentMetrics::Impl {
       agents[i] = &runtime::make_gauge(registry, metric::kAgents, "Agents by phase",
                                        {{"phase", api::to_string(static_cast<api::AgentPhase>(i))}});
     }
+    for (std::size_t i = 0; i < kCircuits; ++i) {
+      circuits[i] =
+          &runtime::make_gauge(registry, metric::kAgentCircuits, "Agents by the state of their circuit",
+                               {{"circuit", api::to_string(static_cast<api::CircuitState>(i))}});
+    }
   }
 
   void count(const api::Agent& agent, int sign) {
     agents[static_cast<std::size_t>(agent.status.phase)]->Increment(sign);
+    circuits[static_cast<std::size_t>(agent.status.circuit)]->Increment(sign);
     by_type.with(agent.spec.type, [&](TypeSeries& series) {
       const bool ready = agent.status.phase == api::AgentPhase::Ready;
       series.capacity->Increment(ready ? sign * agent.spec.capacity : 0);
@@ -44,6 +52,7 @@ struct AgentMetrics::Impl {
   }
 
   std::array<prometheus::Gauge*, kPhases> agents{};
+  std::array<prometheus::Gauge*, kCircuits> circuits{};
   runtime::BoundedSeries<TypeSeries> by_type;
 };
 

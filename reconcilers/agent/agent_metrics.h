@@ -1,6 +1,6 @@
-// convoke_agents{phase}, and by the agents' type convoke_agent_capacity (of those that are Ready) and
-// convoke_agent_active_tasks: how many agents there are and how full. Phases exist from the start, at 0;
-// types are bounded (bounded_series.h).
+// convoke_agents{phase}, convoke_agent_circuits{circuit}, and by the agents' type convoke_agent_capacity (of
+// those that are Ready) and convoke_agent_active_tasks: how many agents there are and how full. Phases exist
+// from the start, at 0; types are bounded (bounded_series.h).
 //
 // Thread safety: all methods from every thread. Ownership: the registry outlives this.
 #pragma once

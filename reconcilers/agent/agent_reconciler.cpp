@@ -1,8 +1,10 @@
 #include "reconcilers/agent/agent_reconciler.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
+#include "controller/base/time_format.h"
 #include "controller/kube/lease.h"
 
 namespace convoke::agent {
@@ -25,7 +27,17 @@ kube::ObjectKey lease_key(const kube::ObjectKey& agent) {
 
 bool is_alive(const api::Agent* agent) {
   return agent != nullptr &&
-         (agent->status.phase == AgentPhase::Ready || agent->status.phase == AgentPhase::Draining);
+         (agent->status.phase == AgentPhase::Ready || agent->status.phase == AgentPhase::Degraded ||
+          agent->status.phase == AgentPhase::Draining);
+}
+
+bool holds(const api::Task& task, const api::AttemptRecord& attempt) {
+  const auto& attempts = task.status.attempts;
+  return std::find(attempts.begin(), attempts.end(), attempt) != attempts.end();
+}
+
+bool pulls(const api::Agent& agent) {
+  return agent.spec.dispatch.mode == api::DispatchMode::Pull;
 }
 
 // The agent whose load the Task is; empty if none.
@@ -47,11 +59,24 @@ AgentReconciler::AgentReconciler(AgentParts parts, Logger log, AgentTiming timin
 // --- What changed ---
 
 void AgentReconciler::watch(runtime::WorkQueue& queue) {
+  queue_ = &queue;
   parts_.caches.heartbeats.add_handler(
       [this, &queue](const LeaseChange& change) { lease_changed(change, queue); });
   parts_.caches.agents.add_handler(
       [this, &queue](const AgentChange& change) { agent_changed(change, queue); });
   parts_.caches.tasks.add_handler([this, &queue](const TaskChange& change) { task_changed(change, queue); });
+}
+
+void AgentReconciler::start() {
+  {
+    const MutexLock lock(mutex_);
+    leads_ = true;
+  }
+  for (const kube::ObjectKey& key : attempts_.agents()) {
+    if (parts_.caches.agents.get(key) == nullptr) {
+      attempts_.forget(key);
+    }
+  }
 }
 
 // A plain renewal of a living agent ends here.
@@ -67,14 +92,53 @@ void AgentReconciler::lease_changed(const LeaseChange& change, runtime::WorkQueu
     }
     return;  // the check that is due anyway will find it silent
   }
+  if (known != nullptr && !pulls(*known)) {
+    return;  // it is asked, and needs no Lease
+  }
   const bool remarkable = heartbeats_.observe(*change.after);
   if (known != nullptr && (remarkable || !is_alive(known.get()))) {
     queue.add(*agent, change.initial ? runtime::kPriorityLow : runtime::kPriorityNormal);
   }
 }
 
+void AgentReconciler::heard(const kube::ObjectKey& agent) {
+  kube::Lease beat;  // as if it had renewed one
+  beat.meta.namespace_ = agent.namespace_;
+  beat.meta.name = api::heartbeat_lease_name(agent.name);
+  beat.meta.labels[api::label::kAgent] = agent.name;
+  beat.renew_time = format_micro_time(parts_.clock.wall_now());
+  const bool remarkable = heartbeats_.observe(beat);
+  {
+    const MutexLock lock(mutex_);
+    memories_[agent].trouble.reset();
+  }
+  const auto known = parts_.caches.agents.get(agent);
+  if (remarkable || !is_alive(known.get())) {
+    queue_->add(agent);
+  }
+}
+
+void AgentReconciler::not_heard(const kube::ObjectKey& agent, const AgentTrouble& trouble) {
+  bool news = false;
+  {
+    const MutexLock lock(mutex_);
+    std::optional<AgentTrouble>& known = memories_[agent].trouble;
+    news = known != trouble;
+    known = trouble;
+  }
+  if (news) {
+    queue_->add(agent);
+  }
+}
+
 void AgentReconciler::agent_changed(const AgentChange& change, runtime::WorkQueue& queue) {
   metrics_.agent_changed(change.before.get(), change.after.get());
+  circuit_seen(change);
+  if (change.after) {
+    attempts_.uncounted(*change.after);  // a standby forgets what the leader has counted
+  } else {
+    attempts_.forget(change.before->meta.key());
+  }
   const bool same = change.before && change.after && change.before->status == change.after->status &&
                     change.before->meta.generation == change.after->meta.generation;
   if (same || (change.after && own_writes_.covers(change.after->meta.resource_version))) {
@@ -84,7 +148,57 @@ void AgentReconciler::agent_changed(const AgentChange& change, runtime::WorkQueu
             change.initial ? runtime::kPriorityLow : runtime::kPriorityNormal);
 }
 
+// For how long the circuit has been as it is must survive a restart, and must not depend on the wall clock
+// otherwise.
+void AgentReconciler::circuit_seen(const AgentChange& change) {
+  if (!change.after || change.after->status.circuit_changed_at.empty()) {
+    return;
+  }
+  const api::Agent& agent = *change.after;
+  Duration ago{};
+  if (!change.before) {
+    const auto changed = parse_time(agent.status.circuit_changed_at);
+    const Duration by_wall = changed ? parts_.clock.wall_now() - *changed : Duration::zero();
+    ago = std::clamp(by_wall, Duration::zero(), agent.spec.circuit_breaker.open_for);
+  }
+  const MutexLock lock(mutex_);
+  Memory& memory = memories_[agent.meta.key()];
+  if (memory.circuit_changed_at != agent.status.circuit_changed_at) {
+    memory.circuit_changed_at = agent.status.circuit_changed_at;
+    memory.circuit_changed = parts_.clock.monotonic_now() - ago;
+  }
+}
+
+// An end that may change the circuit is looked at at once.
+void AgentReconciler::attempts_changed(const TaskChange& change, runtime::WorkQueue& queue) {
+  if (!change.after || (change.before && change.before->status.attempts == change.after->status.attempts)) {
+    return;
+  }
+  bool leads = false;
+  {
+    const MutexLock lock(mutex_);
+    leads = leads_;
+  }
+  const api::Task& task = *change.after;
+  for (const api::AttemptRecord& attempt : task.status.attempts) {
+    const auto ended = EndedAttempt::of(task, attempt);
+    if (!ended || (change.before && holds(*change.before, attempt))) {
+      continue;
+    }
+    const kube::ObjectKey key{task.meta.namespace_, attempt.agent_name};
+    const auto agent = parts_.caches.agents.get(key);
+    if (agent == nullptr && leads) {
+      continue;  // a standby may hear of the Agent later
+    }
+    attempts_.add(key, *ended, leads && change.before);
+    const bool urgent =
+        !ended->succeeded || (agent != nullptr && agent->status.circuit != api::CircuitState::Closed);
+    queue.add_after(key, urgent && !change.initial ? Duration::zero() : timing_.get().counter_interval);
+  }
+}
+
 void AgentReconciler::task_changed(const TaskChange& change, runtime::WorkQueue& queue) {
+  attempts_changed(change, queue);
   const std::string before = loads(change.before.get());
   const std::string after = loads(change.after.get());
   if (before == after) {
@@ -108,10 +222,11 @@ ReconcileResult AgentReconciler::reconcile(const kube::ObjectKey& key) {
     }
     return Done{};
   }
-  if (seems_lost(observe(*agent)) && !verify_silence(*agent)) {
+  if (pulls(*agent) && seems_lost(observe(*agent)) && !verify_silence(*agent)) {
     return RequeueAfter{kVerifyDelay};
   }
-  return act(*agent, decide(observe(*agent), timing_.get()));
+  const AgentSnapshot snapshot = observe(*agent);
+  return act(snapshot, decide(snapshot, timing_.get()));
 }
 
 AgentSnapshot AgentReconciler::observe(const api::Agent& agent) {
@@ -122,11 +237,20 @@ AgentSnapshot AgentReconciler::observe(const api::Agent& agent) {
   const auto heartbeat = heartbeats_.last(key);
   const std::size_t active = parts_.caches.tasks.count_by_index(api::index::kTasksByAgent, key.str());
   std::optional<Duration> since_last_write;
+  Duration circuit_unchanged_for{};
+  std::optional<AgentTrouble> trouble;
   {
     const MutexLock lock(mutex_);
     const auto memory = memories_.find(key);
+    const MonotonicTime now = parts_.clock.monotonic_now();
+    if (memory != memories_.end()) {
+      trouble = memory->second.trouble;
+    }
     if (memory != memories_.end() && memory->second.last_write) {
-      since_last_write = parts_.clock.monotonic_now() - *memory->second.last_write;
+      since_last_write = now - *memory->second.last_write;
+    }
+    if (memory != memories_.end() && memory->second.circuit_changed_at == agent.status.circuit_changed_at) {
+      circuit_unchanged_for = now - memory->second.circuit_changed;
     }
   }
   return {agent,
@@ -134,7 +258,10 @@ AgentSnapshot AgentReconciler::observe(const api::Agent& agent) {
           heartbeat ? heartbeats_.age(*heartbeat) : Duration::zero(),
           static_cast<int>(active),
           since_last_write,
-          parts_.clock.wall_now()};
+          parts_.clock.wall_now(),
+          attempts_.uncounted(agent),
+          circuit_unchanged_for,
+          std::move(trouble)};
 }
 
 bool AgentReconciler::seems_lost(const AgentSnapshot& snapshot) const {
@@ -166,20 +293,16 @@ bool AgentReconciler::verify_silence(const api::Agent& agent) {
 
 // --- Act ---
 
-ReconcileResult AgentReconciler::act(const api::Agent& agent, const AgentDecision& decision) {
+ReconcileResult AgentReconciler::act(const AgentSnapshot& snapshot, const AgentDecision& decision) {
+  const api::Agent& agent = snapshot.agent;
   const kube::ObjectKey key = agent.meta.key();
   if (decision.status) {
     const Result<Json> answer =
         parts_.client.update_status(api::kAgent, api::status_update(agent, *decision.status));
-    if (!answer && answer.error().code == ErrorCode::NotFound) {
-      return Done{};
-    }
-    if (!answer && answer.error().code == ErrorCode::Conflict) {
-      return RequeueAfter{kConflictDelay};
-    }
     if (!answer) {
-      return Retry{answer.error().with_context("writing the status of Agent " + key.str())};
+      return write_failed(snapshot, answer.error());
     }
+    attempts_.counted(key, snapshot.ended);
     {
       const MutexLock lock(mutex_);
       memories_[key].last_write = parts_.clock.monotonic_now();
@@ -196,6 +319,18 @@ ReconcileResult AgentReconciler::act(const api::Agent& agent, const AgentDecisio
   return Done{};
 }
 
+ReconcileResult AgentReconciler::write_failed(const AgentSnapshot& snapshot, const Error& error) {
+  const kube::ObjectKey key = snapshot.agent.meta.key();
+  if (error.code == ErrorCode::NotFound) {
+    return Done{};
+  }
+  attempts_.maybe_counted(key, snapshot.ended);
+  if (error.code == ErrorCode::Conflict) {
+    return RequeueAfter{kConflictDelay};
+  }
+  return Retry{error.with_context("writing the status of Agent " + key.str())};
+}
+
 void AgentReconciler::tell_audit(const api::Agent& before, const api::AgentStatus& after,
                                  const Json& answer) {
   const auto* ready = api::find_condition(after.conditions, api::condition::kReady);
@@ -210,7 +345,8 @@ void AgentReconciler::tell_audit(const api::Agent& before, const api::AgentStatu
   entry.from = before.status.present ? api::to_string(before.status.phase) : "";
   entry.to = api::to_string(after.phase);
   entry.reason = ready == nullptr ? "" : ready->reason;
-  const bool beats = after.phase == AgentPhase::Ready || after.phase == AgentPhase::Draining;
+  const bool beats = after.phase == AgentPhase::Ready || after.phase == AgentPhase::Degraded ||
+                     after.phase == AgentPhase::Draining;
   if (after.phase == AgentPhase::Draining || before.status.phase == AgentPhase::Draining) {
     entry.cause = beats ? api::caused_by_spec(answer, "cordoned") : api::AuditCause{};
   } else if (beats) {
@@ -221,6 +357,7 @@ void AgentReconciler::tell_audit(const api::Agent& before, const api::AgentStatu
 
 void AgentReconciler::forget(const kube::ObjectKey& key) {
   heartbeats_.forget(key);
+  attempts_.forget(key);
   const MutexLock lock(mutex_);
   memories_.erase(key);
 }

@@ -8,6 +8,12 @@ inline constexpr char kNeverSeen[] = "NeverSeen";
 inline constexpr char kReady[] = "Ready";
 inline constexpr char kCordoned[] = "Cordoned";
 inline constexpr char kHeartbeatTooOld[] = "HeartbeatTooOld";
+inline constexpr char kCircuitOpen[] = "CircuitOpen";
+inline constexpr char kCircuitHalfOpen[] = "CircuitHalfOpen";
+// Of an agent that Tasks are brought to.
+inline constexpr char kHealthCheckFailed[] = "HealthCheckFailed";
+inline constexpr char kJobsNotEnabled[] = "JobsNotEnabled";
+inline constexpr char kSecretNotReadable[] = "SecretNotReadable";
 inline constexpr char kInvalidSpec[] = "InvalidSpec";
 }  // namespace reason
 

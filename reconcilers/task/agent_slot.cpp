@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "controller/base/time_format.h"
 #include "reconcilers/api/spec_problems.h"
+#include "reconcilers/task/rule_book.h"
+#include "reconcilers/task/rule_view.h"
 
 namespace convoke::task {
 namespace {
@@ -10,6 +13,8 @@ namespace {
 constexpr char kAnyCapability[] = "*";
 constexpr int kExactScore = 10;
 constexpr int kWildcardScore = 1;
+// A selector may be many kilobytes long, and a reason stands in the status of each Task, ten times.
+constexpr std::size_t kMaxSelectorBytes = 300;
 
 }  // namespace
 
@@ -22,6 +27,14 @@ AgentFacts AgentFacts::of(const api::Agent& agent) {
   facts.capacity = agent.spec.capacity;
   facts.phase = agent.status.phase;
   facts.cordoned = agent.spec.cordoned;
+  facts.rate_limit = agent.spec.rate_limit;
+  facts.circuit = agent.status.circuit;
+  if (facts.circuit == api::CircuitState::HalfOpen) {
+    facts.capacity = std::min(facts.capacity, agent.spec.circuit_breaker.half_open_tasks);
+  } else if (facts.circuit == api::CircuitState::Open) {
+    const auto opened = parse_time(agent.status.circuit_changed_at);
+    facts.circuit_open_until = opened ? format_time(*opened + agent.spec.circuit_breaker.open_for) : "";
+  }
   facts.invalid = !api::spec_problems(agent.malformed).empty();
   facts.being_deleted = agent.meta.being_deleted();
   return facts;
@@ -44,7 +57,14 @@ std::string AgentFacts::unavailability() const {
   if (phase == api::AgentPhase::Offline) {
     return "is Offline";
   }
-  return cordoned || phase == api::AgentPhase::Draining ? "is cordoned" : "";
+  if (cordoned || phase == api::AgentPhase::Draining) {
+    return "is cordoned";
+  }
+  if (circuit != api::CircuitState::Open) {
+    return "";
+  }
+  return circuit_open_until.empty() ? "its circuit is open"
+                                    : "its circuit is open until " + circuit_open_until;
 }
 
 std::string AgentFacts::objection(const Requirement& requirement) const {
@@ -60,7 +80,9 @@ std::string AgentFacts::objection(const Requirement& requirement) const {
     }
   }
   const bool selected = requirement.selector.empty() || requirement.selector.matches(labels);
-  return selected ? "" : "does not match selector " + requirement.selector.describe();
+  return selected
+             ? ""
+             : "does not match selector " + api::cut_text(requirement.selector.describe(), kMaxSelectorBytes);
 }
 
 std::optional<int> AgentFacts::match(const Requirement& requirement) const {
@@ -72,6 +94,54 @@ std::optional<int> AgentFacts::match(const Requirement& requirement) const {
     score += has_exactly(wanted) ? kExactScore : kWildcardScore;
   }
   return score;
+}
+
+const api::TaskTypeStatistics* AgentRecord::of_type(const std::string& type) const {
+  const auto found = std::find_if(statistics.begin(), statistics.end(),
+                                  [&](const api::TaskTypeStatistics& one) { return one.type == type; });
+  return found == statistics.end() ? nullptr : &*found;
+}
+
+bool AgentSlot::fits(const Requirement& requirement) const {
+  return facts.match(requirement).has_value() &&
+         (requirement.rules == nullptr || requirement.rules->objection(view()).empty());
+}
+
+AgentNews AgentSlot::learn(const api::Agent& agent) {
+  AgentFacts new_facts = AgentFacts::of(agent);
+  AgentRecord new_record{agent.spec.cost, agent.status.statistics};
+  bool can_change = facts != new_facts;
+  const bool record_changed = record != new_record;
+  facts = std::move(new_facts);
+  record = std::move(new_record);
+  object_ = std::make_shared<const api::Agent>(agent);
+  if (view_ != nullptr) {
+    Json seen = agent_view(agent);
+    if (seen != *view_) {
+      view_ = std::make_shared<const Json>(std::move(seen));
+      can_change = true;
+    }
+  }
+  if (can_change) {
+    return AgentNews::Facts;
+  }
+  return record_changed ? AgentNews::Record : AgentNews::None;
+}
+
+const Json& AgentSlot::view() const {
+  if (view_ == nullptr) {
+    view_ = std::make_shared<const Json>(object_ != nullptr ? agent_view(*object_) : Json::object());
+  }
+  return *view_;
+}
+
+std::string AgentSlot::fullness() const {
+  if (throttled && load() < facts.capacity && facts.rate_limit) {
+    const auto a_minute = static_cast<int>(facts.rate_limit->tasks_per_minute);
+    return "is at its rate limit (" + std::to_string(a_minute) + " a minute)";
+  }
+  const std::string used = "(" + std::to_string(load()) + " of " + std::to_string(facts.capacity) + ")";
+  return (facts.circuit == api::CircuitState::HalfOpen ? "its circuit is half open " : "is full ") + used;
 }
 
 }  // namespace convoke::task

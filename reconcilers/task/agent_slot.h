@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -12,6 +13,7 @@
 #include "controller/kube/object.h"
 #include "reconcilers/api/agent.h"
 #include "reconcilers/task/demand.h"
+#include "reconcilers/task/rate_gate.h"
 
 namespace convoke::task {
 
@@ -23,6 +25,9 @@ struct AgentFacts {
   int capacity = 0;
   api::AgentPhase phase = api::AgentPhase::Pending;
   bool cordoned = false;
+  api::CircuitState circuit = api::CircuitState::Closed;
+  std::string circuit_open_until;  // Open
+  std::optional<api::RateLimit> rate_limit;
   bool invalid = false;
   bool being_deleted = false;
 
@@ -41,6 +46,23 @@ struct AgentFacts {
   std::string unavailability() const;
 };
 
+// What some strategies score by.
+struct AgentRecord {
+  api::Cost cost;
+  std::vector<api::TaskTypeStatistics> statistics;
+  bool operator==(const AgentRecord&) const = default;
+
+  // Null: none of that type.
+  const api::TaskTypeStatistics* of_type(const std::string& type) const;
+};
+
+// What an agent's news concern.
+enum class AgentNews {
+  None,
+  Record,  // how good it is at most
+  Facts,   // whether it can take a Task at all
+};
+
 struct AgentSlot {
   std::string name;
   // False: the agent is not (or no longer) there, but Tasks are still assigned to it.
@@ -48,12 +70,31 @@ struct AgentSlot {
   std::string uid;
   std::uint64_t resource_version = 0;
   AgentFacts facts;
+  AgentRecord record;
 
   int active = 0;                      // Tasks that are Assigned or Running there
   std::set<kube::ObjectKey> reserved;  // Tasks that are about to be assigned to it
 
+  RateGate rate;
+  bool throttled = false;  // the next token is still to come
+  MonotonicTime wakes_at;  // while throttled
+
   int load() const { return active + static_cast<int>(reserved.size()); }
-  bool has_room() const { return load() < facts.capacity; }
+  bool has_room() const { return !throttled && load() < facts.capacity; }
+  // Why it has no room, for people; it does not change from second to second, since it is written to Tasks.
+  std::string fullness() const;
+  double load_factor() const { return static_cast<double>(load()) / facts.capacity; }
+
+  // Whether it can take such a Task when it has room.
+  bool fits(const Requirement& requirement) const;
+  // Takes what the Agent object says.
+  AgentNews learn(const api::Agent& agent);
+  // The agent as rules see it: made when a rule asks first, and anew only when it changes.
+  const Json& view() const;
+
+ private:
+  std::shared_ptr<const api::Agent> object_;
+  mutable std::shared_ptr<const Json> view_;
 };
 
 }  // namespace convoke::task

@@ -4,6 +4,12 @@
 
 #include "controller/base/time_format.h"
 #include "reconcilers/api/spec_problems.h"
+#include "reconcilers/task/assignment_rule.h"
+#include "reconcilers/task/lock_lease.h"
+#include "reconcilers/task/reasons.h"
+#include "reconcilers/task/rule_book.h"
+#include "reconcilers/task/strategy.h"
+#include "reconcilers/task/subtask_spec.h"
 
 namespace convoke::task {
 namespace {
@@ -22,8 +28,8 @@ std::vector<std::string> sorted_unique(std::vector<std::string> names) {
 
 bool wants_agent(const api::Task& task) {
   const bool waits = task.status.phase == TaskPhase::Pending || task.status.phase == TaskPhase::Queued;
-  return waits && !task.meta.being_deleted() && !task.spec.suspend && !task.spec.cancel &&
-         problems_of(task).empty();
+  return waits && !task.meta.being_deleted() && task.spec.subtasks.empty() && !task.spec.suspend &&
+         !task.spec.cancel && problems_of(task).empty();
 }
 
 Offer offer_of(const api::Task& task, WallTime now) {
@@ -38,7 +44,7 @@ Offer offer_of(const api::Task& task, WallTime now) {
 
 // A pinned Task has nobody else to go to: it waits until its agent may be asked again.
 bool may_be_offered(const api::Task& task, WallTime now) {
-  if (until_retry(task, now) > Duration::zero()) {
+  if (until_start(task, now) > Duration::zero() || until_retry(task, now) > Duration::zero()) {
     return false;
   }
   return task.spec.agent_name.empty() || until_reoffer(task, now) == Duration::zero();
@@ -62,7 +68,22 @@ std::string Requirement::key() const {
       append_piece(key += ",", value);
     }
   }
+  key += "#" + std::string(to_string(strategy));
+  append_piece(key += "/", task_type);
+  key += "@" + std::to_string(rules_revision);
+  if (rules != nullptr) {
+    append_piece(key += "!", rules->key());
+  }
   return key;
+}
+
+Requirement requirement_of(const api::Task& task) {
+  Requirement requirement;
+  requirement.capabilities = sorted_unique(task.spec.required_capabilities());
+  requirement.selector = task.spec.requires_.agent_selector;
+  requirement.strategy = task.spec.strategy;
+  requirement.task_type = counts_by_type(task.spec.strategy) ? task.spec.type : "";
+  return requirement;
 }
 
 Demand demand_of(const api::Task& task, WallTime now) {
@@ -73,9 +94,10 @@ Demand demand_of(const api::Task& task, WallTime now) {
     demand.agent_name = task.status.agent_name;
   } else if (wants_agent(task) && may_be_offered(task, now)) {
     demand.kind = Demand::Kind::Waiting;
-    demand.requirement = {sorted_unique(task.spec.required_capabilities()),
-                          task.spec.requires_.agent_selector};
+    demand.requirement = requirement_of(task);
     demand.offer = offer_of(task, now);
+    demand.priority = task.spec.priority;
+    demand.locks = in_order(task.spec.locks);
   }
   return demand;
 }
@@ -85,7 +107,19 @@ std::vector<std::string> problems_of(const api::Task& task) {
   if (task.spec.type.empty()) {
     problems.emplace_back("spec.type: is required");
   }
+  if (!task.spec.not_before.empty() && !parse_time(task.spec.not_before)) {
+    problems.push_back("spec.notBefore: expected an RFC 3339 time, got \"" +
+                       api::cut_text(task.spec.not_before, 64) + "\"");
+  }
+  add_rule_problem(task.spec, "spec", problems);
+  add_subtask_problems(task.spec, problems);
   return problems;
+}
+
+Duration until_start(const api::Task& task, WallTime now) {
+  const auto start = parse_time(task.spec.not_before);
+  // Compared first: the way from a time of long ago does not fit into a Duration.
+  return start && *start > now ? Duration(*start - now) : Duration::zero();
 }
 
 Duration until_retry(const api::Task& task, WallTime now) {
@@ -117,7 +151,9 @@ Duration until_reoffer(const api::Task& task, WallTime now) {
 std::vector<std::string> rejecters(const api::TaskStatus& status) {
   std::vector<std::string> names;
   for (const api::AttemptRecord& attempt : status.attempts) {
-    if (attempt.outcome == api::AttemptOutcome::Rejected) {
+    const bool not_started =
+        attempt.outcome == api::AttemptOutcome::Rebalanced && attempt.reason == reason::kNotStarted;
+    if (attempt.outcome == api::AttemptOutcome::Rejected || not_started) {
       names.push_back(attempt.agent_name);
     }
   }

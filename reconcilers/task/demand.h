@@ -5,6 +5,8 @@
 #pragma once
 
 #include <compare>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,10 +15,16 @@
 
 namespace convoke::task {
 
+class RuleCheck;
+
 // Tasks with equal requirements and namespace are matched with the same pool of agents.
 struct Requirement {
   std::vector<std::string> capabilities;  // sorted, without duplicates
-  api::LabelSelector selector;
+  api::LabelSelector selector = {};
+  api::Strategy strategy = api::Strategy::CapabilityMatch;
+  std::string task_type = {};                   // only where the strategy counts by type
+  std::shared_ptr<const RuleCheck> rules = {};  // added by RuleBook; null: none applies
+  std::uint64_t rules_revision = 0;             // of the configuration's rules
 
   // Equal for equal requirements only.
   std::string key() const;
@@ -33,21 +41,26 @@ struct Offer {
 struct Demand {
   enum class Kind { None, Waiting, Active };
   Kind kind = Kind::None;
-  Requirement requirement;  // Waiting
-  Offer offer;              // Waiting
-  std::string agent_name;   // Active: where
+  Requirement requirement;                   // Waiting
+  Offer offer;                               // Waiting
+  std::string agent_name;                    // Active: where
+  int priority = 0;                          // Waiting: the effective one (aging.h)
+  std::vector<api::LockRequest> locks = {};  // Waiting: in the order in which they are taken
 };
 
+Requirement requirement_of(const api::Task& task);
 Demand demand_of(const api::Task& task, WallTime now);
 
 // What is wrong with its spec; such a Task waits for a person. Empty if nothing is.
 std::vector<std::string> problems_of(const api::Task& task);
 
+// Until spec.notBefore; zero when it is past, or not set.
+Duration until_start(const api::Task& task, WallTime now);
 // Until a failed Task may be tried again; zero when it is due.
 Duration until_retry(const api::Task& task, WallTime now);
 // Until the agents that rejected the Task may be asked again; zero when that is due.
 Duration until_reoffer(const api::Task& task, WallTime now);
-// The agents that rejected the Task, of its last attempts, sorted.
+// The agents that rejected the Task or did not begin it, of its last attempts, sorted.
 std::vector<std::string> rejecters(const api::TaskStatus& status);
 // How many of the last attempts, without a break, were rejections.
 int rejections_in_a_row(const api::TaskStatus& status);

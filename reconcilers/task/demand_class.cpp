@@ -1,6 +1,7 @@
 #include "reconcilers/task/demand_class.h"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 #include "reconcilers/task/match_board.h"
@@ -16,7 +17,7 @@ bool MostUrgentFirst::operator()(const TaskEntry* a, const TaskEntry* b) const {
 }
 
 bool DemandClass::ByHead::operator()(const DemandClass* a, const DemandClass* b) const {
-  return MostUrgentFirst()(*a->waiting.begin(), *b->waiting.begin());
+  return a->waiting.before(b->waiting);
 }
 
 bool DemandClass::is_excluded(const AgentSlot& slot) const {
@@ -53,6 +54,26 @@ const AgentSlot* DemandClass::best_agent() const {
   }
   const bool ask_again = offer.reoffer && !free.empty() && eligible_others() == 0;
   return ask_again ? free.begin()->second : nullptr;
+}
+
+const AgentSlot* DemandClass::choose(Random& random) const {
+  if (pool.agents.requirement().strategy != api::Strategy::Random || !offer.pinned.empty()) {
+    return best_agent();
+  }
+  const AgentSlot* drawn = pool.agents.draw(random, excluded_agents());
+  const bool ask_again = drawn == nullptr && best_agent() != nullptr;
+  return ask_again ? pool.agents.draw(random, {}) : drawn;
+}
+
+std::vector<const AgentSlot*> DemandClass::excluded_agents() const {
+  std::vector<const AgentSlot*> agents;
+  for (const std::string& name : offer.excluded) {
+    const auto found = pool.home.agents.find(name);
+    if (found != pool.home.agents.end()) {
+      agents.push_back(&found->second);
+    }
+  }
+  return agents;
 }
 
 int DemandClass::candidates() const {
@@ -93,6 +114,9 @@ std::string DemandClass::objection(const AgentSlot& slot) const {
     return "not the pinned agent";
   }
   std::string reason = slot.facts.objection(pool.agents.requirement());
+  if (reason.empty()) {
+    reason = pool.agents.refusal(slot);
+  }
   if (!reason.empty()) {
     return reason;
   }
@@ -100,7 +124,7 @@ std::string DemandClass::objection(const AgentSlot& slot) const {
     return "rejected this task";
   }
   if (!slot.has_room()) {
-    return "is full (" + std::to_string(slot.load()) + " of " + std::to_string(slot.facts.capacity) + ")";
+    return slot.fullness();
   }
   return "";
 }
@@ -129,6 +153,17 @@ std::vector<api::RejectedAgent> DemandClass::rejected() const {
   }
   add_rejected_by_name(list);
   return list;
+}
+
+std::string DemandClass::kinds_of_rejection() const {
+  std::string kinds;
+  for (const api::RejectedAgent& agent : rejected()) {
+    kinds += agent.agent_name + " ";
+    std::copy_if(agent.reason.begin(), agent.reason.end(), std::back_inserter(kinds),
+                 [](char c) { return c < '0' || c > '9'; });
+    kinds += "\n";
+  }
+  return kinds;
 }
 
 // The rest: where nobody is free, the full and the excluded are few, so enough others are found soon.

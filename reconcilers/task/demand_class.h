@@ -1,5 +1,5 @@
 // Waiting Tasks that are all the same to an agent: one pool (namespace and requirement) and one Offer (pin,
-// exclusions). They wait by priority, then age; whoever is first is served first.
+// exclusions). They wait as class_queue.h says; whoever is first is served first.
 //
 // Used under the scheduler's lock.
 #pragma once
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "reconcilers/task/agent_pool.h"
+#include "reconcilers/task/class_queue.h"
 #include "reconcilers/task/demand.h"
 #include "reconcilers/task/task_entry.h"
 
@@ -35,20 +36,29 @@ struct DemandClass {
 
   // The agent that would get the next Task; null if none has room. O(log agents + exclusions).
   const AgentSlot* best_agent() const;
+  // The agent that gets the next Task: the same, or with the strategy Random any that could.
+  const AgentSlot* choose(Random& random) const;
   // How many agents it is chosen from.
   int candidates() const;
   Verdict verdict() const;
   // Who does not get a Task of this class now, and why; those that are merely full come first. At most
   // kMaxRejected.
   std::vector<api::RejectedAgent> rejected() const;
+  // The same without its numbers: "a is full", but not with how many Tasks.
+  std::string kinds_of_rejection() const;
 
   Pool& pool;
   const Offer offer;
-  std::set<TaskEntry*, MostUrgentFirst> waiting;
+  ClassQueue waiting;
   // Its place among the classes that could be served now. It leaves that set before its first Task changes.
   std::optional<Ready::iterator> ready;
-  int members = 0;  // Tasks that refer to this class: waiting, held or matched
+  int members = 0;                    // Tasks that refer to this class: waiting, held or matched
+  std::set<TaskEntry*> lockers = {};  // those among them that want locks
+  // There are agents for its Tasks, if only busy ones. Those of a hopeless class stand in no lock's queue, so
+  // that they keep nobody from the lock.
+  bool hopeful = false;
   Verdict announced = Verdict::NoAgents;
+  std::string announced_kinds;
 
  private:
   // Why this agent does not get a Task of this class; empty if it could.
@@ -56,6 +66,7 @@ struct DemandClass {
   void add_rejected(const AgentSlot& slot, std::vector<api::RejectedAgent>& list) const;
   void add_rejected_by_name(std::vector<api::RejectedAgent>& list) const;
   bool is_excluded(const AgentSlot& slot) const;
+  std::vector<const AgentSlot*> excluded_agents() const;
   const AgentSlot* pinned_agent() const;
   // Eligible agents that did not reject the Task.
   std::size_t eligible_others() const;

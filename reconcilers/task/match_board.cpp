@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "reconcilers/task/strategy.h"
+
 namespace convoke::task {
 namespace {
 
@@ -14,7 +16,8 @@ bool is_older(std::uint64_t version, std::uint64_t known) {
 }
 
 bool is_queued(TaskEntry::State state) {
-  return state == TaskEntry::State::Waiting || state == TaskEntry::State::Held;
+  return state == TaskEntry::State::Waiting || state == TaskEntry::State::Blocked ||
+         state == TaskEntry::State::Held;
 }
 
 }  // namespace
@@ -38,7 +41,10 @@ void MatchBoard::upsert_task(const api::Task& task, const Demand& demand, Monoto
     if (demand.kind == Demand::Kind::Active) {
       set_active(entry, demand.agent_name);
     } else {
-      set_waiting(entry, {task.spec.priority, task.meta.creation_timestamp, task.meta.uid}, demand, now);
+      set_waiting(entry,
+                  {demand.priority, task.meta.creation_timestamp, task.meta.uid,
+                   task.meta.label(api::label::kWorkflow)},
+                  demand, now);
     }
   }
   tidy(key.namespace_);
@@ -52,7 +58,7 @@ void MatchBoard::remove_task(const kube::ObjectKey& key, const std::string& uid)
   }
 }
 
-void MatchBoard::upsert_agent(const api::Agent& agent) {
+void MatchBoard::upsert_agent(const api::Agent& agent, MonotonicTime now) {
   Namespace& home = home_of(agent.meta.namespace_);
   AgentSlot& slot = slot_of(home, agent.meta.name);
   const std::uint64_t version = kube::resource_version_number(agent.meta.resource_version);
@@ -60,15 +66,17 @@ void MatchBoard::upsert_agent(const api::Agent& agent) {
   if (same_object && is_older(version, slot.resource_version)) {
     return;
   }
-  AgentFacts facts = AgentFacts::of(agent);
-  const bool news = !slot.known || slot.facts != facts;
-  home.known_agents += slot.known ? 0 : 1;
-  slot.known = true;
+  const AgentNews news = slot.learn(agent);
+  const bool is_new = !std::exchange(slot.known, true);
+  home.known_agents += is_new ? 1 : 0;
   slot.uid = agent.meta.uid;
   slot.resource_version = version;
-  if (news) {
-    slot.facts = std::move(facts);
+  if (is_new || news == AgentNews::Facts) {
+    slot.rate.configure(slot.facts.rate_limit, now);
+    rate_changed(home, slot, now);
     fitness_changed(home, slot);
+  } else if (news == AgentNews::Record) {
+    record_changed(home, slot);
   }
   tidy(agent.meta.namespace_);
 }
@@ -86,35 +94,123 @@ void MatchBoard::remove_agent(const kube::ObjectKey& key, const std::string& uid
   tidy(key.namespace_);
 }
 
+void MatchBoard::set_lock(const kube::ObjectKey& lock, const LockRecord& record) {
+  locks_.set_holders(lock, record);
+  settle_locks();
+}
+
 // --- Decisions ---
 
-std::vector<MatchBoard::Match> MatchBoard::match_all(MonotonicTime now) {
+void MatchBoard::set_rules_revision(std::uint64_t revision) {
+  rules_revision_ = revision;
+  const std::vector<DemandClass*> classes(ready_.begin(), ready_.end());
+  for (DemandClass* demand_class : classes) {
+    refresh(*demand_class);
+  }
+}
+
+std::vector<MatchBoard::Match> MatchBoard::match_all(MonotonicTime now, Random& random) {
   std::vector<Match> matches;
+  reopen(now);
   while (!ready_.empty()) {
     DemandClass& next = **ready_.begin();
-    TaskEntry& entry = **next.waiting.begin();
-    AgentSlot& slot = slot_of(next.pool.home, next.best_agent()->name);
-    reserve(entry, slot);
+    TaskEntry& entry = *next.waiting.head();
+    AgentSlot& slot = slot_of(next.pool.home, next.choose(random)->name);
+    reserve(entry, slot, now);
+    settle_locks();
     matches.push_back({entry.key, now - entry.waiting_since});
   }
   return matches;
 }
 
-void MatchBoard::reserve(TaskEntry& entry, AgentSlot& slot) {
+void MatchBoard::reserve(TaskEntry& entry, AgentSlot& slot, MonotonicTime now) {
   DemandClass& demand_class = *entry.demand_class;
   Reservation reservation;
   reservation.agent_name = slot.name;
+  reservation.strategy = demand_class.pool.agents.requirement().strategy;
   reservation.score = demand_class.pool.agents.score(slot);
   reservation.candidates = demand_class.candidates();
   if (demand_class.offer.pinned.empty()) {
     reservation.rejected = demand_class.rejected();
   }
-  unlink(entry);
+  turn_taken(entry);
+  locks_.reserve(entry);
+  leave_queue(entry);
+  --waiting_;
   entry.state = State::Reserved;
   entry.agent = &slot;
+  reservation.holds_token = true;
   entry.reservation = std::move(reservation);
+  demand_class.pool.agents.served(slot);  // before its load changes, which load_changed() looks for
   slot.reserved.insert(entry.key);
+  slot.rate.take(now);
+  rate_changed(demand_class.pool.home, slot, now);
   load_changed(demand_class.pool.home, slot);
+}
+
+void MatchBoard::turn_taken(const TaskEntry& entry) {
+  const FlowKey flow = flow_of(entry);
+  WorkflowTurns& turns = home_of(entry).turns;
+  for (DemandClass* demand_class : turns.serve(flow)) {
+    make_unready(*demand_class);
+    demand_class->waiting.turn_moved(flow, turns.turn_of(flow));
+    refresh(*demand_class);
+  }
+}
+
+// --- Rate limits ---
+
+void MatchBoard::replay(const std::vector<RecentAssignment>& recent, MonotonicTime now) {
+  std::map<kube::ObjectKey, std::vector<MonotonicTime>> by_agent;
+  for (const RecentAssignment& assignment : recent) {
+    by_agent[assignment.agent].push_back(now - assignment.ago);
+  }
+  for (auto& [key, times] : by_agent) {
+    const auto home = namespaces_.find(key.namespace_);
+    const auto slot = home == namespaces_.end() ? nullptr : find_slot(home->second, key.name);
+    if (slot != nullptr) {
+      slot->rate.replay(std::move(times), now);
+      rate_changed(home->second, *slot, now);
+      load_changed(home->second, *slot);
+    }
+  }
+}
+
+void MatchBoard::rate_changed(Namespace& home, AgentSlot& slot, MonotonicTime now) {
+  const MonotonicTime opens_at = slot.rate.opens_at(now);
+  wakes_.erase({slot.wakes_at, {home.name, slot.name}});
+  slot.throttled = opens_at > now;
+  if (slot.throttled) {
+    slot.wakes_at = opens_at;
+    wakes_.insert({opens_at, {home.name, slot.name}});
+  }
+}
+
+// The token of a match that came to nothing is there again: seen by the next match_all().
+void MatchBoard::token_returned(Namespace& home, AgentSlot& slot) {
+  slot.rate.put_back();
+  if (slot.throttled) {
+    wakes_.erase({slot.wakes_at, {home.name, slot.name}});
+    slot.wakes_at = MonotonicTime();
+    wakes_.insert({slot.wakes_at, {home.name, slot.name}});
+  }
+}
+
+void MatchBoard::reopen(MonotonicTime now) {
+  while (!wakes_.empty() && wakes_.begin()->first <= now) {
+    const kube::ObjectKey key = wakes_.begin()->second;
+    wakes_.erase(wakes_.begin());
+    const auto home = namespaces_.find(key.namespace_);
+    AgentSlot* const slot = home == namespaces_.end() ? nullptr : find_slot(home->second, key.name);
+    if (slot != nullptr) {
+      rate_changed(home->second, *slot, now);
+      load_changed(home->second, *slot);
+    }
+  }
+}
+
+std::optional<MonotonicTime> MatchBoard::next_wake() const {
+  return wakes_.empty() ? std::nullopt : std::optional(wakes_.begin()->first);
 }
 
 std::vector<kube::ObjectKey> MatchBoard::take_flips() {
@@ -122,22 +218,34 @@ std::vector<kube::ObjectKey> MatchBoard::take_flips() {
   for (const std::string& name : std::exchange(changed_, {})) {
     for (auto& [requirement, pool] : home_of(name).pools) {
       for (auto& [offer, demand_class] : pool.classes) {
-        announce(demand_class, keys);
+        const Verdict verdict = demand_class.verdict();
+        if (std::exchange(demand_class.announced, verdict) != verdict) {
+          announce(demand_class, keys);
+        }
       }
     }
   }
   return keys;
 }
 
-void MatchBoard::announce(DemandClass& demand_class, std::vector<kube::ObjectKey>& keys) {
-  const Verdict verdict = demand_class.verdict();
-  if (std::exchange(demand_class.announced, verdict) == verdict) {
-    return;
+std::vector<kube::ObjectKey> MatchBoard::take_news() {
+  std::vector<kube::ObjectKey> keys;
+  for (const std::string& name : std::exchange(news_, {})) {
+    for (auto& [requirement, pool] : home_of(name).pools) {
+      for (auto& [offer, demand_class] : pool.classes) {
+        std::string kinds = demand_class.kinds_of_rejection();
+        if (std::exchange(demand_class.announced_kinds, kinds) != kinds) {
+          announce(demand_class, keys);
+        }
+      }
+    }
   }
-  std::size_t announced = 0;
-  for (auto entry = demand_class.waiting.begin();
-       entry != demand_class.waiting.end() && announced < kMaxAnnounced; ++entry, ++announced) {
-    keys.push_back((*entry)->key);
+  return keys;
+}
+
+void MatchBoard::announce(const DemandClass& demand_class, std::vector<kube::ObjectKey>& keys) {
+  for (const TaskEntry* entry : demand_class.waiting.some(kMaxAnnounced)) {
+    keys.push_back(entry->key);
   }
 }
 
@@ -162,6 +270,19 @@ Explanation MatchBoard::explain(const TaskEntry& entry) const {
   return {entry.demand_class->verdict(), entry.demand_class->rejected()};
 }
 
+bool MatchBoard::has_room_elsewhere(const api::Task& task, const Demand& demand) const {
+  const auto home = namespaces_.find(task.meta.namespace_);
+  if (home == namespaces_.end() || demand.kind != Demand::Kind::Waiting) {
+    return false;
+  }
+  const auto& refused = demand.offer.excluded;
+  return std::any_of(home->second.agents.begin(), home->second.agents.end(), [&](const auto& named) {
+    const AgentSlot& slot = named.second;
+    return slot.known && slot.has_room() && slot.name != task.status.agent_name &&
+           !std::binary_search(refused.begin(), refused.end(), slot.name) && slot.fits(demand.requirement);
+  });
+}
+
 // --- Tasks ---
 
 TaskEntry& MatchBoard::entry_of(const api::Task& task) {
@@ -177,7 +298,8 @@ void MatchBoard::set_waiting(TaskEntry& entry, const Urgency& urgency, const Dem
                              MonotonicTime now) {
   DemandClass& wanted = class_for(home_of(entry), demand);
   const bool same_class = entry.demand_class == &wanted;
-  if (same_class && entry.state == State::Waiting && entry.urgency == urgency) {
+  const bool stands = entry.state == State::Waiting || entry.state == State::Blocked;
+  if (same_class && stands && entry.urgency == urgency) {
     return;
   }
   if (same_class && entry.state == State::Reserved) {
@@ -191,6 +313,7 @@ void MatchBoard::set_waiting(TaskEntry& entry, const Urgency& urgency, const Dem
   entry.urgency = urgency;
   if (!same_class) {
     leave_class(entry);
+    entry.locks = demand.locks;
     enter_class(entry, wanted);
   }
   link_waiting(entry);
@@ -203,6 +326,7 @@ void MatchBoard::set_active(TaskEntry& entry, const std::string& agent_name) {
   Namespace& home = home_of(entry);
   AgentSlot& slot = slot_of(home, agent_name);
   ++slot.active;  // before the reservation goes, so that its place is never free in between
+  entry.reservation.holds_token = entry.reservation.holds_token && entry.agent != &slot;
   unlink(entry);
   leave_class(entry);
   entry.state = State::Active;
@@ -220,15 +344,16 @@ void MatchBoard::unlink(TaskEntry& entry) {
   if (is_queued(entry.state)) {
     --waiting_;
   }
-  if (entry.state == State::Waiting) {
-    make_unready(*entry.demand_class);
-    entry.demand_class->waiting.erase(&entry);
-    refresh(*entry.demand_class);
-  }
+  leave_queue(entry);
+  locks_.dequeue(entry);
+  locks_.unreserve(entry);
   if (entry.agent != nullptr) {
     AgentSlot& slot = *std::exchange(entry.agent, nullptr);
     slot.active -= entry.state == State::Active ? 1 : 0;
     slot.reserved.erase(entry.key);
+    if (entry.state == State::Reserved && entry.reservation.holds_token) {
+      token_returned(home_of(entry), slot);
+    }
     load_changed(home_of(entry), slot);
     released_.push_back(slot.name);
   }
@@ -236,11 +361,63 @@ void MatchBoard::unlink(TaskEntry& entry) {
 }
 
 void MatchBoard::link_waiting(TaskEntry& entry) {
+  ++waiting_;
+  if (entry.demand_class->hopeful) {
+    locks_.enqueue(entry);
+  }
+  if (LockTable::is_clear(entry)) {
+    enter_queue(entry);
+  } else {
+    entry.state = State::Blocked;
+    ++blocked_;
+  }
+}
+
+void MatchBoard::enter_queue(TaskEntry& entry) {
   entry.state = State::Waiting;
   make_unready(*entry.demand_class);
-  entry.demand_class->waiting.insert(&entry);
+  entry.demand_class->waiting.insert(&entry, home_of(entry).turns.join(flow_of(entry), *entry.demand_class));
   refresh(*entry.demand_class);
-  ++waiting_;
+}
+
+void MatchBoard::leave_queue(TaskEntry& entry) {
+  blocked_ -= entry.state == State::Blocked ? 1 : 0;
+  if (entry.state == State::Waiting) {
+    make_unready(*entry.demand_class);
+    entry.demand_class->waiting.erase(&entry);
+    const FlowKey flow = flow_of(entry);
+    home_of(entry).turns.leave(flow, *entry.demand_class, !entry.demand_class->waiting.holds(flow));
+    refresh(*entry.demand_class);
+  }
+}
+
+// --- Locks ---
+
+void MatchBoard::settle_locks() {
+  for (TaskEntry* entry : locks_.take_changed()) {
+    const bool clear = LockTable::is_clear(*entry);
+    if (clear && entry->state == State::Blocked) {
+      leave_queue(*entry);
+      enter_queue(*entry);
+    } else if (!clear && entry->state == State::Waiting) {
+      leave_queue(*entry);
+      entry->state = State::Blocked;
+      ++blocked_;
+    }
+  }
+}
+
+void MatchBoard::review_hope(DemandClass& demand_class) {
+  const bool hopeful = demand_class.verdict() == Verdict::AgentsBusy;
+  if (std::exchange(demand_class.hopeful, hopeful) == hopeful) {
+    return;
+  }
+  for (TaskEntry* entry : demand_class.lockers) {
+    if (entry->state == State::Waiting || entry->state == State::Blocked) {
+      unlink(*entry);
+      link_waiting(*entry);
+    }
+  }
 }
 
 // --- Classes and pools ---
@@ -248,10 +425,16 @@ void MatchBoard::link_waiting(TaskEntry& entry) {
 void MatchBoard::enter_class(TaskEntry& entry, DemandClass& demand_class) {
   entry.demand_class = &demand_class;
   ++demand_class.members;
+  if (!entry.locks.empty()) {
+    demand_class.lockers.insert(&entry);
+  }
 }
 
 void MatchBoard::leave_class(TaskEntry& entry) {
   DemandClass* left = std::exchange(entry.demand_class, nullptr);
+  if (left != nullptr) {
+    left->lockers.erase(&entry);
+  }
   if (left != nullptr && --left->members == 0) {
     retire(*left);
   }
@@ -275,6 +458,7 @@ DemandClass& MatchBoard::class_for(Namespace& home, const Demand& demand) {
   const auto [found, is_new] = pool->second.classes.try_emplace(demand.offer, pool->second, demand.offer);
   if (is_new) {
     found->second.announced = found->second.verdict();
+    found->second.hopeful = found->second.announced == Verdict::AgentsBusy;
   }
   return found->second;
 }
@@ -304,7 +488,8 @@ void MatchBoard::make_unready(DemandClass& demand_class) {
 
 void MatchBoard::refresh(DemandClass& demand_class) {
   make_unready(demand_class);
-  if (!demand_class.waiting.empty() && demand_class.best_agent() != nullptr) {
+  const bool up_to_date = demand_class.pool.agents.requirement().rules_revision == rules_revision_;
+  if (up_to_date && !demand_class.waiting.empty() && demand_class.best_agent() != nullptr) {
     demand_class.ready = ready_.insert(&demand_class).first;
   }
 }
@@ -330,6 +515,7 @@ void MatchBoard::load_changed(Namespace& home, AgentSlot& slot) {
 
 void MatchBoard::fitness_changed(Namespace& home, AgentSlot& slot) {
   changed_.insert(home.name);
+  news_.insert(home.name);
   for (auto& [key, pool] : home.pools) {
     if (slot.known) {
       pool.agents.place(slot);
@@ -338,9 +524,18 @@ void MatchBoard::fitness_changed(Namespace& home, AgentSlot& slot) {
     }
     for (auto& [offer, demand_class] : pool.classes) {
       refresh(demand_class);
+      review_hope(demand_class);
     }
   }
   review_reservations(slot);
+}
+
+void MatchBoard::record_changed(Namespace& home, const AgentSlot& slot) {
+  for (auto& [key, pool] : home.pools) {
+    if (counts_by_type(pool.agents.requirement().strategy)) {
+      pool.agents.place(slot);
+    }
+  }
 }
 
 void MatchBoard::review_reservations(AgentSlot& slot) {
@@ -370,17 +565,25 @@ AgentSlot& MatchBoard::slot_of(Namespace& home, const std::string& name) {
   return slot;
 }
 
+AgentSlot* MatchBoard::find_slot(Namespace& home, const std::string& name) {
+  const auto found = home.agents.find(name);
+  return found == home.agents.end() ? nullptr : &found->second;
+}
+
 void MatchBoard::tidy(const std::string& namespace_) {
+  settle_locks();
   Namespace& home = home_of(namespace_);
   for (const std::string& name : released_) {
     const auto slot = home.agents.find(name);
     if (slot != home.agents.end() && !slot->second.known && slot->second.load() == 0) {
+      wakes_.erase({slot->second.wakes_at, {namespace_, name}});
       home.agents.erase(slot);
     }
   }
   released_.clear();
   if (home.agents.empty() && home.pools.size() == home.idle.size()) {
     changed_.erase(namespace_);
+    news_.erase(namespace_);
     namespaces_.erase(namespace_);
   }
 }

@@ -84,6 +84,11 @@ void enter(api::TaskStatus& status, TaskPhase to, const std::string& now) {
   }
 }
 
+bool needs_no_agent(const api::TaskStatus& status, TaskPhase to) {
+  return status.phase == TaskPhase::Queued && ((to == TaskPhase::Running && !status.subtasks.empty()) ||
+                                               (to == TaskPhase::Succeeded && !status.result_from.empty()));
+}
+
 }  // namespace
 
 bool may_become(TaskPhase from, TaskPhase to) {
@@ -91,7 +96,7 @@ bool may_become(TaskPhase from, TaskPhase to) {
 }
 
 Status transition(api::TaskStatus& status, const PhaseChange& change) {
-  if (!may_become(status.phase, change.to)) {
+  if (!may_become(status.phase, change.to) && !needs_no_agent(status, change.to)) {
     return {ErrorCode::Internal, std::string("a Task cannot go from ") + api::to_string(status.phase) +
                                      " to " + api::to_string(change.to)};
   }

@@ -2,6 +2,9 @@
 //
 //   Pending -> Queued -> Assigned -> Running -> Succeeded | Failed | Cancelled
 //
+// Two kinds of Tasks get no agent, and leave Queued without one: a Task with subtasks is Running while these
+// do its work, and a Task that takes the result of another one (idempotencyKey) is Succeeded at once.
+//
 // Back to Queued for a retry, a rejection or a lost agent; back to Pending while suspended or invalid. A
 // short attempt goes from Assigned straight to its end. Terminal phases never change.
 //
@@ -30,8 +33,10 @@ struct PhaseChange {
   bool stalled = false;  // Pending only: nothing happens until a person edits the spec
 };
 
+// Whether a Task that agents work on may change so.
 bool may_become(api::TaskPhase from, api::TaskPhase to);
 
+// The two exceptions are recognized by `status.subtasks` and `status.result_from`, to be filled before.
 Status transition(api::TaskStatus& status, const PhaseChange& change);
 
 // Says that `generation` was seen where nothing else changes, in a terminal phase too.

@@ -33,6 +33,9 @@ AuditCause cause_of(const api::Task& before, const api::TaskStatus& after, const
   if (after.reason == reason::kSuspended) {
     return api::caused_by_spec(answer, "suspend");
   }
+  if (after.reason == reason::kDelegated) {
+    return api::caused_by_spec(answer, "agentName");
+  }
   if (after.reason == reason::kInvalidSpec) {
     return api::caused_by_spec(answer, "");
   }
@@ -67,13 +70,23 @@ std::optional<api::AuditEntry> audit_entry(const api::Task& before, const api::T
   return entry;
 }
 
-api::AuditEntry audit_of_removal(const api::Task& task) {
+api::AuditEntry audit_of_creation(const Json& answer, const api::Task& whole) {
+  const api::Task subtask = api::Task::from_json(answer);
+  api::AuditEntry entry;
+  entry.object = api::reference(subtask);
+  entry.action = api::AuditAction::Created;
+  entry.generation = subtask.meta.generation;
+  entry.owner = "Task/" + whole.meta.name;
+  return entry;
+}
+
+api::AuditEntry audit_of_removal(const api::Task& task, const char* why) {
   api::AuditEntry entry;
   entry.object = api::reference(task);
   entry.action = api::AuditAction::Deleted;
   entry.generation = task.meta.generation;
   entry.from = api::to_string(task.status.phase);
-  entry.reason = reason::kTtlAfterFinished;
+  entry.reason = why;
   return entry;
 }
 

@@ -13,7 +13,10 @@ namespace convoke::task {
 std::optional<api::AuditEntry> audit_entry(const api::Task& before, const api::TaskStatus& after,
                                            const Json& answer);
 
-// The operator deleted a Task that ended long ago.
-api::AuditEntry audit_of_removal(const api::Task& task);
+// The operator deleted a Task, such as one that ended long ago.
+api::AuditEntry audit_of_removal(const api::Task& task, const char* why);
+
+// The operator created a subtask of `whole`; `answer` is what the API server said.
+api::AuditEntry audit_of_creation(const Json& answer, const api::Task& whole);
 
 }  // namespace convoke::task

@@ -19,7 +19,7 @@ using CounterFamily = prometheus::Family<prometheus::Counter>;
 using HistogramFamily = prometheus::Family<prometheus::Histogram>;
 
 constexpr std::size_t kPhases = static_cast<std::size_t>(api::TaskPhase::Cancelled) + 1;
-constexpr std::size_t kOutcomes = static_cast<std::size_t>(api::AttemptOutcome::Cancelled) + 1;
+constexpr std::size_t kOutcomes = static_cast<std::size_t>(api::AttemptOutcome::LockLost) + 1;
 constexpr int kPriorities = 5;
 
 const prometheus::Histogram::BucketBoundaries kMatchBuckets{
@@ -34,6 +34,8 @@ constexpr std::pair<api::TaskPhase, const char*> kEnds[] = {
     {api::TaskPhase::Succeeded, reason::kSucceeded},   {api::TaskPhase::Failed, reason::kFailed},
     {api::TaskPhase::Failed, reason::kTimeout},        {api::TaskPhase::Failed, reason::kAgentLost},
     {api::TaskPhase::Failed, reason::kOutputTooLarge}, {api::TaskPhase::Failed, reason::kDeadlineExceeded},
+    {api::TaskPhase::Failed, reason::kOutcomeUnknown}, {api::TaskPhase::Failed, reason::kSubtasksFailed},
+    {api::TaskPhase::Failed, reason::kLockLost},       {api::TaskPhase::Failed, reason::kSubtaskNotCreated},
     {api::TaskPhase::Cancelled, reason::kCancelled},
 };
 
@@ -98,6 +100,7 @@ struct TaskMetrics::Impl {
 
   prometheus::Histogram& queue;
   prometheus::Gauge& waiting;
+  prometheus::Gauge& lock_waiting;
   prometheus::Counter& decisions;
 };
 
@@ -127,6 +130,8 @@ TaskMetrics::Impl::Impl(prometheus::Registry& registry)
                                     kMatchBuckets)),
       waiting(runtime::make_gauge(registry, metric::kSchedulerWaiting,
                                   "Tasks that want an agent and have none", {})),
+      lock_waiting(runtime::make_gauge(registry, metric::kLockWaiting,
+                                       "Tasks whose turn at one of their locks has not come", {})),
       decisions(runtime::make_counter(registry, metric::kSchedulerDecisions,
                                       "Tasks that were matched with an agent", {})) {
   for (std::size_t i = 0; i < kPhases; ++i) {
@@ -205,8 +210,9 @@ void TaskMetrics::matched(Duration after) {
   impl_->decisions.Increment();
 }
 
-void TaskMetrics::scheduler_waiting(std::size_t tasks) {
+void TaskMetrics::scheduler_waiting(std::size_t tasks, std::size_t for_locks) {
   impl_->waiting.Set(static_cast<double>(tasks));
+  impl_->lock_waiting.Set(static_cast<double>(for_locks));
 }
 
 }  // namespace convoke::task

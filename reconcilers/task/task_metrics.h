@@ -42,7 +42,7 @@ class TaskMetrics {
   void assigned(const api::Task& task, Duration after);
 
   void matched(Duration after);
-  void scheduler_waiting(std::size_t tasks);
+  void scheduler_waiting(std::size_t tasks, std::size_t for_locks);
 
  private:
   struct Impl;

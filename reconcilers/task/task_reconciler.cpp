@@ -3,7 +3,11 @@
 #include <memory>
 #include <utility>
 
+#include "reconcilers/task/agent_slot.h"
+#include "reconcilers/task/demand.h"
 #include "reconcilers/task/reasons.h"
+#include "reconcilers/task/rebalance.h"
+#include "reconcilers/task/subtask_spec.h"
 #include "reconcilers/task/task_audit.h"
 
 namespace convoke::task {
@@ -18,6 +22,12 @@ using runtime::Terminal;
 // After a conflict the watch should bring the news sooner; this is for the case that there are none.
 constexpr Duration kConflictDelay = std::chrono::seconds(1);
 constexpr int kRandomIdBytes = 8;
+
+// No Task: the scheduler wants to be woken, and the queue has the clock for it.
+const kube::ObjectKey& scheduler_key() {
+  static const kube::ObjectKey key{"", "scheduler"};
+  return key;
+}
 
 bool is_live(const api::Task& task) {
   return task.status.phase == api::TaskPhase::Assigned || task.status.phase == api::TaskPhase::Running;
@@ -43,8 +53,37 @@ bool matters(const api::Task& before, const api::Task& after) {
   return !same_wish || !same_state;
 }
 
+// Of the Task that others with its idempotencyKey wait for.
+bool matters_to_others(const api::Task* before, const api::Task* after) {
+  return before == nullptr || after == nullptr || before->status.phase != after->status.phase ||
+         before->meta.generation != after->meta.generation ||
+         before->meta.being_deleted() != after->meta.being_deleted();
+}
+
+bool matters_to_whole(const api::Task* before, const api::Task* after) {
+  if (before == nullptr || after == nullptr) {
+    return true;
+  }
+  return before->status.phase != after->status.phase || before->status.reason != after->status.reason ||
+         before->meta.generation != after->meta.generation ||
+         before->meta.annotations != after->meta.annotations;
+}
+
 bool is_unavailable(const api::Agent* agent) {
   return agent == nullptr || agent->status.phase == api::AgentPhase::Offline;
+}
+
+// Of an agent that was just given a Task.
+bool may_not_keep(const api::Agent* agent) {
+  return is_unavailable(agent) || agent->status.phase == api::AgentPhase::Draining;
+}
+
+// Then what it has not begun moves away.
+bool begins_to_drain(const api::Agent* before, const api::Agent* after) {
+  const auto drains = [](const api::Agent* agent) {
+    return agent != nullptr && agent->status.phase == api::AgentPhase::Draining;
+  };
+  return drains(after) && !drains(before);
 }
 
 // Whether the write may have taken effect, so that the agent's place must not be given to another Task.
@@ -73,7 +112,12 @@ void sync(const runtime::Store<T>& store, const kube::ObjectKey& key, Upsert ups
 }  // namespace
 
 TaskReconciler::TaskReconciler(TaskParts parts, Logger log, TaskTiming timing)
-    : parts_(parts), log_(std::move(log)), timing_(timing) {}
+    : parts_(parts),
+      log_(std::move(log)),
+      timing_(timing),
+      first_tasks_(parts.caches),
+      subtasks_(parts.client, parts.caches, parts.audit),
+      progress_pacer_(timing.progress_interval) {}
 
 // --- What changed ---
 
@@ -81,9 +125,13 @@ void TaskReconciler::watch(runtime::WorkQueue& queue) {
   queue_ = &queue;
   parts_.scheduler.set_listener(
       [&queue](const kube::ObjectKey& key, int priority) { queue.add(key, priority); });
+  first_tasks_.set_listener([&queue](const kube::ObjectKey& key) { queue.add(key); });
+  parts_.scheduler.set_waker(
+      [&queue](Duration in) { queue.add_after(scheduler_key(), in, runtime::kPriorityHigh); });
   parts_.caches.tasks.add_handler([this, &queue](const TaskChange& change) { task_changed(change, queue); });
   parts_.caches.agents.add_handler(
       [this, &queue](const AgentChange& change) { agent_changed(change, queue); });
+  parts_.caches.locks.add_handler([this, &queue](const LeaseChange& change) { lock_changed(change, queue); });
 }
 
 void TaskReconciler::set_timing(const TaskTiming& timing) {
@@ -92,13 +140,25 @@ void TaskReconciler::set_timing(const TaskTiming& timing) {
   for (const auto& task : parts_.caches.tasks.list()) queue_->add(task->meta.key(), runtime::kPriorityLow);
 }
 
+void TaskReconciler::set_rules(std::vector<AssignmentRule> rules) {
+  if (!parts_.scheduler.set_rules(std::move(rules)) || queue_ == nullptr) return;
+  for (const auto& task : parts_.caches.tasks.list()) {
+    if (task->status.phase == api::TaskPhase::Pending || task->status.phase == api::TaskPhase::Queued)
+      queue_->add(task->meta.key(), runtime::kPriorityLow);
+  }
+}
+
 void TaskReconciler::task_changed(const TaskChange& change, runtime::WorkQueue& queue) {
   const kube::ObjectKey key = (change.after ? change.after : change.before)->meta.key();
+  const bool was_first = first_tasks_.is_first(change.before ? *change.before : *change.after);
   parts_.metrics.task_changed(change.before.get(), change.after.get());
   if (change.before && !change.after) {
     parts_.scheduler.remove_task(key, change.before->meta.uid);
+    progress_pacer_.forget(change.before->meta.uid);
+    first_tasks_.forget(*change.before);
   }
   sync_scheduler(key);
+  wake_relatives(change, was_first, queue);
   if (change.before && change.after && !matters(*change.before, *change.after)) {
     return;
   }
@@ -118,22 +178,69 @@ void TaskReconciler::agent_changed(const AgentChange& change, runtime::WorkQueue
       parts_.caches.agents, meta.key(),
       [this](const api::Agent& agent) { parts_.scheduler.upsert_agent(agent); },
       [this](const kube::ObjectMeta& gone) { parts_.scheduler.remove_agent(gone.key(), gone.uid); });
-  if (is_unavailable(change.after.get())) {
+  for (const auto& task : parts_.caches.tasks.by_index(api::index::kTasksByWantedAgent, meta.key().str())) {
+    queue.add(task->meta.key());
+  }
+  if (is_unavailable(change.after.get()) || begins_to_drain(change.before.get(), change.after.get())) {
     for (const auto& task : parts_.caches.tasks.by_index(api::index::kTasksByAgent, meta.key().str())) {
       queue.add(task->meta.key());
     }
   }
 }
 
+void TaskReconciler::lock_changed(const LeaseChange& change, runtime::WorkQueue& queue) {
+  if (!change.before) {
+    return;
+  }
+  const LockRecord after = change.after ? LockRecord::of(*change.after) : LockRecord();
+  for (const LockHolder& holder : LockRecord::of(*change.before).holders) {
+    const kube::ObjectKey key{change.before->meta.namespace_, holder.task};
+    const auto task = after.find(holder.uid) == nullptr ? parts_.caches.tasks.get(key) : nullptr;
+    if (task != nullptr && is_live(*task)) {
+      queue.add(key);
+    }
+  }
+}
+
 void TaskReconciler::sync_scheduler(const kube::ObjectKey& key) {
   sync(
-      parts_.caches.tasks, key, [this](const api::Task& task) { parts_.scheduler.upsert_task(task); },
+      parts_.caches.tasks, key,
+      [this](const api::Task& task) { feed_scheduler(task, &Scheduler::upsert_task); },
       [this](const kube::ObjectMeta& gone) { parts_.scheduler.remove_task(gone.key(), gone.uid); });
+}
+
+void TaskReconciler::feed_scheduler(const api::Task& task, void (Scheduler::*feed)(const api::Task&)) {
+  const bool idle =
+      task.status.phase == api::TaskPhase::Pending || task.status.phase == api::TaskPhase::Queued;
+  if (first_tasks_.first_before(task) != nullptr && idle) {
+    parts_.scheduler.remove_task(task.meta.key(), task.meta.uid);
+  } else {
+    (parts_.scheduler.*feed)(task);
+  }
+}
+
+// The Task that it is a subtask of, and those that wait for its result.
+void TaskReconciler::wake_relatives(const TaskChange& change, bool was_first, runtime::WorkQueue& queue) {
+  const api::Task& task = change.after ? *change.after : *change.before;
+  const int priority = change.initial ? runtime::kPriorityLow : runtime::kPriorityNormal;
+  const kube::OwnerReference* owner = controlling_task(task);
+  if (owner != nullptr && matters_to_whole(change.before.get(), change.after.get())) {
+    queue.add({task.meta.namespace_, owner->name}, priority);
+  }
+  if (was_first && matters_to_others(change.before.get(), change.after.get())) {
+    for (const auto& other : first_tasks_.others_waiting(task)) {
+      queue.add(other->meta.key(), priority);
+    }
+  }
 }
 
 // --- Observe ---
 
 ReconcileResult TaskReconciler::reconcile(const kube::ObjectKey& key) {
+  if (key == scheduler_key()) {
+    parts_.scheduler.wake();
+    return Done{};
+  }
   const auto task = parts_.caches.tasks.get(key);
   if (task == nullptr) {
     const MutexLock lock(mutex_);
@@ -142,9 +249,34 @@ ReconcileResult TaskReconciler::reconcile(const kube::ObjectKey& key) {
   }
   // Again, because time alone may have made the Task due, and because a released one is offered again only
   // now.
-  parts_.scheduler.upsert_task(*task);
-  const TaskSnapshot snapshot = observe(*task);
-  return act(*task, snapshot, decide(snapshot, timing_.get()));
+  feed_scheduler(*task, &Scheduler::review_task);
+  TaskSnapshot snapshot = observe(*task);
+  if (task->spec.subtasks.empty()) {
+    return act(*task, snapshot, decide(snapshot, timing_.get()));
+  }
+  auto decision = decide_with_subtasks(*task, snapshot);
+  if (!decision) {
+    return Retry{decision.error().with_context("the subtasks of Task " + key.str())};
+  }
+  return act(*task, snapshot, std::move(*decision));
+}
+
+// The second decision is about subtasks that are all there, or about one that can never be.
+Result<TaskDecision> TaskReconciler::decide_with_subtasks(const api::Task& task, TaskSnapshot& snapshot) {
+  auto found = subtasks_.find(task);
+  if (!found) {
+    return found.error();
+  }
+  snapshot.subtasks = std::move(*found);
+  snapshot.progress_wait = progress_pacer_.wait(task.meta.uid, parts_.clock.monotonic_now());
+  TaskDecision decision = decide(snapshot, timing_.get());
+  if (decision.subtasks.create.empty()) {
+    return decision;
+  }
+  if (auto created = subtasks_.create(task, decision.subtasks.create, snapshot.subtasks); !created) {
+    return created.error();
+  }
+  return decide(snapshot, timing_.get());
 }
 
 TaskSnapshot TaskReconciler::observe(const api::Task& task) {
@@ -154,13 +286,43 @@ TaskSnapshot TaskReconciler::observe(const api::Task& task) {
     agent.exists = found != nullptr;
     agent.phase = found != nullptr ? found->status.phase : api::AgentPhase::Pending;
   }
-  return {task,
-          agent,
-          parts_.scheduler.outlook(task.meta.key(), task.meta.uid),
-          report_seen_for(task),
-          parts_.clock.wall_now(),
-          parts_.random.hex(kRandomIdBytes),
-          parts_.random.uniform()};
+  const WallTime now = parts_.clock.wall_now();
+  const bool overdue = until_overdue(task.spec, task.status, timing_.get(), now) == Duration::zero();
+  TaskSnapshot snapshot{task,
+                        agent,
+                        parts_.scheduler.outlook(task.meta.key(), task.meta.uid),
+                        report_seen_for(task),
+                        now,
+                        parts_.random.hex(kRandomIdBytes),
+                        parts_.random.uniform(),
+                        objection(task),
+                        first_tasks_.first_before(task)};
+  snapshot.room_elsewhere = overdue && parts_.scheduler.has_room_elsewhere(task);
+  snapshot.lock_loss = lock_loss(task);
+  return snapshot;
+}
+
+// Of the agent that spec.agentName names, while another one has the Task.
+std::string TaskReconciler::objection(const api::Task& task) const {
+  if (!is_live(task) || task.spec.agent_name.empty() || task.spec.agent_name == task.status.agent_name) {
+    return {};
+  }
+  const auto agent = parts_.caches.agents.get({task.meta.namespace_, task.spec.agent_name});
+  return agent == nullptr ? "does not exist" : AgentFacts::of(*agent).objection(requirement_of(task));
+}
+
+std::optional<std::string> TaskReconciler::lock_loss(const api::Task& task) {
+  if (!is_live(task) || task.status.assignment.fencing.empty() || parts_.locks == nullptr) {
+    return std::string();
+  }
+  const Result<std::string> loss = parts_.locks->loss(task);
+  if (!loss) {
+    log_.warn(
+        "it cannot be asked whether the Task has its locks",
+        {{"namespace", task.meta.namespace_}, {"name", task.meta.name}, {"error", loss.error().describe()}});
+    return {};
+  }
+  return *loss;
 }
 
 Duration TaskReconciler::report_seen_for(const api::Task& task) {
@@ -192,14 +354,20 @@ ReconcileResult TaskReconciler::act(const api::Task& task, const TaskSnapshot& s
     return remove(task);
   }
   if (decision.status) {
-    const Status written = write(task, *decision.status);
+    const Status written = carry_out(task, snapshot, *decision.status);
     if (!written) {
       return write_failed(task, written.error());
     }
     tell(task, snapshot, decision);
+    if (!task.spec.subtasks.empty()) {
+      progress_pacer_.wrote(task.meta.uid, parts_.clock.monotonic_now());
+    }
     if (is_assigned_in_vain(task.meta.namespace_, *decision.status)) {
       return RequeueAfter{Duration::zero()};
     }
+  }
+  if (const Status directed = direct(decision.subtasks); !directed) {
+    return Retry{directed.error()};
   }
   if (decision.look_again) {
     return RequeueAfter{*decision.look_again};
@@ -207,11 +375,46 @@ ReconcileResult TaskReconciler::act(const api::Task& task, const TaskSnapshot& s
   return Done{};
 }
 
+Status TaskReconciler::carry_out(const api::Task& task, const TaskSnapshot& snapshot,
+                                 api::TaskStatus& status) {
+  const bool takes_locks =
+      status.phase == api::TaskPhase::Assigned && !is_live(task) && !task.spec.locks.empty();
+  if (!takes_locks) {
+    return write(task, status);
+  }
+  if (parts_.locks == nullptr) {
+    return {ErrorCode::Internal, "this operator knows of no locks"};
+  }
+  const LockKeeper::Taking taking(*parts_.locks, task);
+  auto tokens = parts_.locks->acquire(task);
+  if (!tokens) {
+    if (tokens.error().code == ErrorCode::Conflict) {
+      parts_.scheduler.release(task.meta.key(), task.meta.uid);
+    }
+    return tokens.error();
+  }
+  status.assignment.fencing = std::move(*tokens);
+  Status written = write(task, status);
+  if (written) {
+    parts_.locks->waited(snapshot.outlook.waited);
+  } else if (!may_have_happened(written.error())) {
+    parts_.locks->give_back(task);
+  }
+  return written;
+}
+
+Status TaskReconciler::direct(const SubtaskActions& actions) {
+  if (Status patched = subtasks_.patch(actions.patch); !patched) {
+    return patched;
+  }
+  return subtasks_.remove(actions.remove);
+}
+
 // The agent went away while the assignment was on its way, when nobody could know yet which Tasks that
 // concerns.
 bool TaskReconciler::is_assigned_in_vain(const std::string& namespace_, const api::TaskStatus& status) const {
   return status.phase == api::TaskPhase::Assigned &&
-         is_unavailable(parts_.caches.agents.get({namespace_, status.agent_name}).get());
+         may_not_keep(parts_.caches.agents.get({namespace_, status.agent_name}).get());
 }
 
 ReconcileResult TaskReconciler::remove(const api::Task& task) {
@@ -225,7 +428,7 @@ ReconcileResult TaskReconciler::remove(const api::Task& task) {
     return Retry{removed.error().with_context("deleting Task " + key.str() + ", which finished long ago")};
   }
   if (removed && parts_.audit != nullptr) {
-    parts_.audit->record(audit_of_removal(task));
+    parts_.audit->record(audit_of_removal(task, reason::kTtlAfterFinished));
   }
   // With finalizers it is still there, and the watch will say when it is gone.
   if (task.meta.finalizers.empty()) {

@@ -20,6 +20,9 @@ constexpr std::array kReasons{kNew,
                               reason::kNoEligibleAgent,
                               reason::kRetrying,
                               reason::kRejected,
+                              reason::kNotBefore,
+                              reason::kDuplicateOf,
+                              reason::kDelegated,
                               reason::kSuspended,
                               reason::kInvalidSpec,
                               kOther};
@@ -37,8 +40,10 @@ const char* reason_of(const api::TaskStatus& status) {
   return known == kReasons.end() ? kOther : *known;
 }
 
-bool waits_for_a_person(std::string_view why) {
-  return why == reason::kSuspended || why == reason::kInvalidSpec;
+// As somebody wants it: nothing is late.
+bool waits_on_purpose(std::string_view why) {
+  return why == reason::kSuspended || why == reason::kInvalidSpec || why == reason::kNotBefore ||
+         why == reason::kDuplicateOf;
 }
 
 std::optional<WallTime> waiting_since(const api::Task& task) {
@@ -81,7 +86,7 @@ void WaitingMetrics::count(const api::Task& task, int change) {
   Waiting& waiting = by_reason_[why];
   waiting.tasks += change;
   const auto since = waiting_since(task);
-  if (!since || waits_for_a_person(why)) {
+  if (!since || waits_on_purpose(why)) {
     return;
   }
   const auto place = waiting.since.try_emplace(*since, 0).first;
