@@ -1,12 +1,15 @@
 #include "reconcilers/workflow/definition.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <set>
 #include <utility>
 
 #include "reconcilers/expression/template.h"
 #include "reconcilers/workflow/graph.h"
 #include "reconcilers/workflow/parameters.h"
+#include "reconcilers/workflow/step_check.h"
 
 namespace convoke::workflow {
 namespace {
@@ -23,10 +26,6 @@ bool is_step_name(const std::string& name) {
          std::all_of(name.begin(), name.end(), is_inner);
 }
 
-bool is_one_of(const std::string& name, std::initializer_list<const char*> names) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 // Checks one spec, from its parts to the whole; the first error ends it.
 class Checker {
  public:
@@ -38,7 +37,7 @@ class Checker {
   Result<DefinitionPtr> check() {
     using Part = Status (Checker::*)();
     for (const Part part : {&Checker::check_parameters, &Checker::check_steps, &Checker::build_graph,
-                            &Checker::order_steps, &Checker::check_tasks, &Checker::check_outputs}) {
+                            &Checker::order_steps, &Checker::check_each_step, &Checker::check_outputs}) {
       if (auto status = (this->*part)(); !status) {
         return status.error();
       }
@@ -49,10 +48,10 @@ class Checker {
  private:
   const api::WorkflowSpec& spec() const { return definition_->spec; }
 
-  std::string step_field(std::size_t i, const std::string& field) const {
-    const auto& name = spec().steps[i].name;
-    return path_ + ".steps[" + (name.empty() ? std::to_string(i) : api::cut_text(name, kMaxStepNameLength)) +
-           "]" + field;
+  bool is_finally(std::size_t i) const { return definition_->is_finally(i); }
+  bool is_state_machine() const { return definition_->is_state_machine(); }
+  std::string field(std::size_t i, const std::string& name) const {
+    return step_field(*definition_, i, path_, name);
   }
 
   Status check_parameters() {
@@ -92,51 +91,123 @@ class Checker {
     return {};
   }
 
+  // One list for all steps, so that everything else goes by position.
   Status check_steps() {
-    if (spec().steps.empty()) {
+    auto& steps = definition_->spec.steps;
+    auto& finally = definition_->spec.finally;
+    if (steps.empty()) {
       return invalid(path_ + ".steps", "a workflow needs at least one step");
     }
-    if (spec().steps.size() > kMaxSteps) {
+    if (steps.size() + finally.size() > kMaxSteps) {
       return invalid(path_ + ".steps", "a workflow has at most " + std::to_string(kMaxSteps) +
-                                           " steps, got " + std::to_string(spec().steps.size()));
+                                           " steps, got " + std::to_string(steps.size() + finally.size()));
     }
-    for (std::size_t i = 0; i < spec().steps.size(); ++i) {
-      const auto& name = spec().steps[i].name;
+    definition_->main_steps = steps.size();
+    std::move(finally.begin(), finally.end(), std::back_inserter(steps));
+    finally.clear();
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      const auto& name = steps[i].name;
       if (!is_step_name(name)) {
         return invalid(
-            step_field(i, ".name"),
+            field(i, ".name"),
             "a step's name has 1 to 63 lower-case letters, digits and \"-\", and neither begins nor ends "
             "with \"-\"");
       }
       if (!definition_->positions.emplace(name, i).second) {
-        return invalid(step_field(i, ".name"), "there are two steps of this name");
+        return invalid(field(i, ".name"), "there are two steps of this name");
       }
     }
     return {};
   }
 
   Status build_graph() {
-    auto& graph = definition_->dependencies;
-    graph.resize(spec().steps.size());
-    for (std::size_t i = 0; i < graph.size(); ++i) {
-      const auto& depends_on = spec().steps[i].depends_on;
-      if (spec().mode == api::WorkflowMode::Parallel && !depends_on.empty()) {
-        return invalid(step_field(i, ".dependsOn"), "mode Parallel starts all steps at once; use mode Graph");
+    definition_->needs.resize(definition_->size());
+    definition_->dependencies.resize(definition_->size());
+    for (std::size_t i = 0; i < definition_->size(); ++i) {
+      if (auto status = read_dependencies(i); !status) {
+        return status;
+      }
+      auto& needs = definition_->needs[i];
+      const bool in_sequence = spec().mode == api::WorkflowMode::Sequential && i > 0 && !is_finally(i);
+      const bool named =
+          std::any_of(needs.begin(), needs.end(), [&](const auto& n) { return n.step + 1 == i; });
+      if (in_sequence && !named) {
+        needs.push_back({i - 1, Needed::Done});
       }
       std::set<std::size_t> edges;
-      for (const auto& name : depends_on) {
-        const auto dependency = definition_->find(name);
-        if (!dependency) {
-          return invalid(step_field(i, ".dependsOn"), "there is no step \"" + api::cut_text(name, 63) + "\"");
-        }
-        edges.insert(*dependency);
+      for (const auto& need : needs) {
+        edges.insert(need.step);
       }
-      if (spec().mode == api::WorkflowMode::Sequential && i > 0) {
-        edges.insert(i - 1);
-      }
-      graph[i].assign(edges.begin(), edges.end());
+      definition_->dependencies[i].assign(edges.begin(), edges.end());
     }
     return {};
+  }
+
+  Status read_dependencies(std::size_t i) {
+    const auto& depends_on = spec().steps[i].depends_on;
+    const std::string where = field(i, ".dependsOn");
+    const bool free = is_finally(i) || (spec().mode != api::WorkflowMode::Parallel && !is_state_machine());
+    if (!free && !depends_on.empty()) {
+      return invalid(where, is_state_machine() ? "in mode StateMachine transitions say what comes next"
+                                               : "mode Parallel starts all steps at once; use mode Graph");
+    }
+    std::map<std::size_t, Needed> needs;
+    for (const auto& text : depends_on) {
+      const auto need = read_dependency(i, text, where);
+      if (!need) {
+        return need.error();
+      }
+      const auto [known, is_new] = needs.emplace(need->step, need->needed);
+      if (!is_new && known->second != need->needed) {
+        return invalid(where, "step \"" + spec().steps[need->step].name + "\" is named with two outcomes");
+      }
+    }
+    for (const auto& [step, needed] : needs) {
+      definition_->needs[i].push_back({step, needed});
+    }
+    return {};
+  }
+
+  Result<Dependency> read_dependency(std::size_t i, const std::string& text, const std::string& where) const {
+    const auto dot = text.find('.');
+    const auto step = definition_->find(text.substr(0, dot));
+    if (!step || (is_finally(i) && !is_finally(*step))) {
+      return invalid(where, "there is no step \"" + api::cut_text(text.substr(0, dot), 63) + "\"" +
+                                (step ? " in finally; all others have ended before" : ""));
+    }
+    if (!is_finally(i) && is_finally(*step)) {
+      return invalid(where, "step \"" + spec().steps[*step].name + "\" stands in finally, which comes last");
+    }
+    if (dot == std::string::npos) {
+      return Dependency{*step, Needed::Done};
+    }
+    const auto needed = needed_of(text.substr(dot + 1));
+    if (!needed) {
+      return invalid(where, "a step's outcome is Succeeded, Failed, Skipped, Cancelled or Ended, got \"" +
+                                api::cut_text(text.substr(dot + 1), 63) + "\"");
+    }
+    const bool never = *needed == Needed::Failed && !spec().steps[*step].optional && !is_finally(i) &&
+                       spec().on_failure != api::FailurePolicy::Continue;
+    if (never) {
+      return invalid(where, "with onFailure " + std::string(api::to_string(spec().on_failure)) +
+                                " nothing starts after a failure: make step \"" + spec().steps[*step].name +
+                                "\" optional, or use onFailure Continue, or finally");
+    }
+    return Dependency{*step, *needed};
+  }
+
+  static std::optional<Needed> needed_of(const std::string& text) {
+    const std::pair<const char*, Needed> names[] = {{"Succeeded", Needed::Succeeded},
+                                                    {"Failed", Needed::Failed},
+                                                    {"Skipped", Needed::Skipped},
+                                                    {"Cancelled", Needed::Cancelled},
+                                                    {"Ended", Needed::Ended}};
+    for (const auto& [name, needed] : names) {
+      if (text == name) {
+        return needed;
+      }
+    }
+    return std::nullopt;
   }
 
   Status order_steps() {
@@ -154,138 +225,33 @@ class Checker {
     if (cycle.size() > kShown) {
       path += "... (" + std::to_string(cycle.size()) + " steps) → ";
     }
-    return invalid(step_field(cycle[0], ".dependsOn"),
+    return invalid(field(cycle[0], ".dependsOn"),
                    "cycle, each step waits for the next: " + path + spec().steps[cycle[0]].name);
   }
 
-  Status check_tasks() {
+  Status check_each_step() {
     const Ancestors ancestors(definition_->dependencies, definition_->order);
-    definition_->used_steps.resize(spec().steps.size());
-    for (std::size_t i = 0; i < spec().steps.size(); ++i) {
-      if (auto status = check_task(i, ancestors); !status) {
+    definition_->used_steps.resize(definition_->size());
+    definition_->undo_steps.resize(definition_->size());
+    definition_->programs.resize(definition_->size());
+    for (std::size_t i = 0; i < definition_->size(); ++i) {
+      if (auto status = StepCheck(*definition_, parameter_names_, ancestors, path_, i).check(); !status) {
         return status;
       }
     }
-    return {};
-  }
-
-  Status check_task(std::size_t i, const Ancestors& ancestors) {
-    const std::string field = step_field(i, ".task");
-    const auto task = parse_json(spec().steps[i].task);
-    if (!task || !task->is_object()) {
-      return invalid(field, "a step needs a task, which is an object");
-    }
-    const auto type = task->find("type");
-    if (type == task->end() || !type->is_string() || type->get_ref<const std::string&>().empty()) {
-      return invalid(field + ".type", "a task needs a type, which is a string");
-    }
-    for (const char* name : {"suspend", "cancel", "ttlAfterFinished"}) {
-      if (task->contains(name)) {
-        return invalid(field + "." + name, "a step's Task lives, stops and ends with its run");
-      }
-    }
-    const auto references = expression::references(*task, field);
-    if (!references) {
-      return references.error();
-    }
-    if (references->empty()) {
-      return check_plain_task(*task, field);
-    }
-    std::set<std::size_t> used;
-    for (const auto& reference : *references) {
-      if (auto status = check_reference(reference, field, used); !status) {
-        return status;
-      }
-    }
-    for (const std::size_t other : used) {
-      if (!ancestors.contains(i, other)) {
-        return not_a_dependency(i, other);
-      }
-    }
-    definition_->used_steps[i].assign(used.begin(), used.end());
-    return {};
-  }
-
-  // Without placeholders the whole spec is known already, so a wrong type need not wait for a run.
-  static Status check_plain_task(const Json& task, const std::string& field) {
-    std::vector<std::string> malformed;
-    api::task_spec_from_json(task, field, malformed);
-    if (!malformed.empty()) {
-      return Error{ErrorCode::Invalid, malformed.front(), "InvalidDefinition"};
-    }
-    return {};
-  }
-
-  Error not_a_dependency(std::size_t i, std::size_t other) const {
-    const auto& name = spec().steps[other].name;
-    std::string what = "uses step \"" + name + "\", which need not be done before it";
-    if (other == i) {
-      what = "a step cannot use its own outputs";
-    } else if (spec().mode == api::WorkflowMode::Graph) {
-      what += ": add \"" + name + "\" to dependsOn";
-    } else if (spec().mode == api::WorkflowMode::Parallel) {
-      what += ": mode Parallel starts all steps at once; use mode Graph";
-    } else {
-      what += ": mode Sequential runs it later";
-    }
-    return invalid(step_field(i, ".task"), what);
-  }
-
-  Status check_reference(const expression::Reference& reference, const std::string& field,
-                         std::set<std::size_t>& used) const {
-    const auto& root = reference.path[0];
-    const std::string second = reference.path.size() > 1 ? reference.path[1] : "";
-    const auto wrong = [&](const std::string& what) {
-      return invalid(field, "$(" + api::cut_text(reference.text, 100) + "): " + what);
-    };
-    if (root == "params") {
-      return second.empty() || parameter_names_.count(second) > 0
-                 ? Status()
-                 : wrong("there is no parameter \"" + api::cut_text(second, 63) + "\"");
-    }
-    if (root == "steps") {
-      return check_step_reference(reference, wrong, used);
-    }
-    if (root == "run") {
-      return second.empty() || is_one_of(second, {"name", "namespace", "uid"})
-                 ? Status()
-                 : wrong("a run has name, namespace and uid");
-    }
-    if (root == "workflow") {
-      return second.empty() || second == "name" ? Status() : wrong("a workflow has name");
-    }
-    return wrong("there is no name \"" + api::cut_text(root, 63) +
-                 "\" here; there are params, steps, run, workflow");
-  }
-
-  template <class Wrong>
-  Status check_step_reference(const expression::Reference& reference, const Wrong& wrong,
-                              std::set<std::size_t>& used) const {
-    if (reference.path.size() < 2) {
-      return wrong("name the step: steps.<name>.outputs, or steps['<name>'].outputs");
-    }
-    const auto position = definition_->find(reference.path[1]);
-    if (!position) {
-      const bool may_be_cut = reference.text.find('-') != std::string::npos;
-      return wrong("there is no step \"" + api::cut_text(reference.path[1], 63) + "\"" +
-                   (may_be_cut ? "; a name with \"-\" stands in brackets: steps['unit-test']" : ""));
-    }
-    if (reference.path.size() > 2 && !is_one_of(reference.path[2], {"phase", "outputs"})) {
-      return wrong("a step has phase and outputs");
-    }
-    used.insert(*position);
     return {};
   }
 
   Status check_outputs() {
-    std::set<std::string> names;
+    const ReferenceCheck names(*definition_, parameter_names_);
+    std::set<std::string> known;
     std::set<std::size_t> used;
     for (const auto& output : spec().outputs) {
       const std::string field = path_ + ".outputs[" + api::cut_text(output.name, 63) + "]";
       if (output.name.empty()) {
         return invalid(path_ + ".outputs", "every output needs a name");
       }
-      if (!names.insert(output.name).second) {
+      if (!known.insert(output.name).second) {
         return invalid(field, "there are two outputs of this name");
       }
       const auto value = parse_json(output.value);
@@ -297,7 +263,7 @@ class Checker {
         return references.error();
       }
       for (const auto& reference : *references) {
-        if (auto status = check_reference(reference, field + ".value", used); !status) {
+        if (auto status = names.check(reference.text, reference.path, field + ".value", {}, used); !status) {
           return status;
         }
       }
@@ -312,6 +278,16 @@ class Checker {
 };
 
 }  // namespace
+
+std::string step_field(const Definition& definition, std::size_t step, const std::string& path,
+                       const std::string& field) {
+  const bool finally = definition.is_finally(step);
+  const auto& name = definition.step(step).name;
+  return path + (finally ? ".finally[" : ".steps[") +
+         (name.empty() ? std::to_string(finally ? step - definition.main_steps : step)
+                       : api::cut_text(name, kMaxStepNameLength)) +
+         "]" + field;
+}
 
 std::optional<std::size_t> Definition::find(const std::string& name) const {
   const auto found = positions.find(name);
@@ -340,9 +316,13 @@ DefinitionPtr names_only(const std::vector<std::string>& steps) {
   for (const auto& name : steps) {
     definition->positions.emplace(name, definition->spec.steps.size());
     definition->order.push_back(definition->spec.steps.size());
-    definition->spec.steps.push_back({name, {}, {}, {}, {}, false});
+    definition->spec.steps.emplace_back().name = name;
   }
+  definition->main_steps = steps.size();
+  definition->needs.resize(steps.size());
   definition->dependencies.resize(steps.size());
+  definition->undo_steps.resize(steps.size());
+  definition->programs.resize(steps.size());
   definition->used_steps.resize(steps.size());
   return definition;
 }

@@ -9,6 +9,12 @@
 namespace convoke::workflow {
 namespace {
 
+// A run that is a step of another goes with that.
+bool is_step(const api::WorkflowRun& run) {
+  const auto* owner = run.meta.controller();
+  return owner != nullptr && owner->kind == api::kWorkflowRun.kind;
+}
+
 // Leaves the oldest runs, beyond `limit` newer ones, oldest first.
 void keep_beyond(Runs& runs, int limit) {
   const auto age = [](const auto& run) {
@@ -26,7 +32,7 @@ Runs runs_to_delete(const api::HistoryLimits& limits, const Runs& runs) {
   Runs failed;
   for (const auto& run : runs) {
     if (!api::is_terminal(run->status.phase) || run->meta.being_deleted() ||
-        api::is_applied_by_a_tool(run->meta)) {
+        api::is_applied_by_a_tool(run->meta) || is_step(*run)) {
       continue;
     }
     (run->status.phase == api::RunPhase::Succeeded ? succeeded : failed).push_back(run);
@@ -40,7 +46,7 @@ Runs runs_to_delete(const api::HistoryLimits& limits, const Runs& runs) {
 Revisions revisions_to_delete(const std::string& current, const Revisions& revisions, const Runs& runs) {
   std::set<std::string> needed = {current};
   for (const auto& run : runs) {
-    if (!api::is_terminal(run->status.phase)) {
+    if (run->status.phase != api::RunPhase::Succeeded) {  // one that failed may be retried
       needed.insert(run->status.revision);
       needed.insert(run->spec.revision);
     }

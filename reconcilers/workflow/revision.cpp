@@ -2,15 +2,16 @@
 
 #include <utility>
 
+#include "reconcilers/api/hash.h"
 #include "reconcilers/workflow/child_name.h"
-#include "reconcilers/workflow/hash.h"
 
 namespace convoke::workflow {
 namespace {
 
 constexpr std::size_t kHashLength = 10;
-constexpr const char* kKeptFields[] = {"parameters", "mode",  "parallelism", "timeout",
-                                       "onFailure",  "retry", "steps",       "outputs"};
+// All that a run executes; not what says when runs are started and how many are kept.
+constexpr const char* kKeptFields[] = {"parameters", "mode",  "maxTransitions", "parallelism", "timeout",
+                                       "onFailure",  "retry", "steps",          "finally",     "outputs"};
 
 }  // namespace
 
@@ -29,12 +30,12 @@ Result<api::RawJson> revision_content(const api::RawJson& spec_json) {
 }
 
 std::string revision_name(const std::string& workflow, const api::RawJson& content) {
-  return name_with_suffix(workflow, sha256_hex(content).substr(0, kHashLength));
+  return name_with_suffix(workflow, api::sha256_hex(content).substr(0, kHashLength));
 }
 
 std::string alternative_revision_name(const std::string& workflow, const std::string& workflow_uid,
                                       const api::RawJson& content) {
-  return name_with_suffix(workflow, sha256_hex(workflow_uid + "/" + content).substr(0, kHashLength));
+  return name_with_suffix(workflow, api::sha256_hex(workflow_uid + "/" + content).substr(0, kHashLength));
 }
 
 kube::OwnerReference owner_reference(const api::Workflow& workflow) {

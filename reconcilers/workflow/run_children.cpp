@@ -1,30 +1,48 @@
 #include "reconcilers/workflow/run_children.h"
 
-#include <unordered_map>
 #include <utility>
 
 #include "controller/kube/errors.h"
-#include "reconcilers/workflow/child_name.h"
+#include "reconcilers/workflow/compensation.h"
+#include "reconcilers/workflow/item_phases.h"
 #include "reconcilers/workflow/reasons.h"
-#include "reconcilers/workflow/run_start.h"
+#include "reconcilers/workflow/run_step.h"
 #include "reconcilers/workflow/workflow_audit.h"
 
 namespace convoke::workflow {
 namespace {
 
-bool is_controlled_by(const api::Task& task, const api::WorkflowRun& run) {
-  const auto* owner = task.meta.controller();
+bool is_controlled_by(const kube::ObjectMeta& meta, const api::WorkflowRun& run) {
+  const auto* owner = meta.controller();
   return owner != nullptr && owner->uid == run.meta.uid;
 }
 
-std::vector<const api::StepStatus*> recorded_rows(const RunSnapshot& snapshot) {
-  std::vector<const api::StepStatus*> rows(snapshot.definition->size(), nullptr);
-  for (const auto& row : snapshot.status.steps) {
-    if (const auto step = snapshot.definition->find(row.name)) {
-      rows[*step] = &row;
+bool is_run(const Definition& definition, const ChildKey& key) {
+  return definition.step(key.step).workflow && !key.undo;
+}
+
+const kube::ResourceType& type_of(bool is_run) {
+  return is_run ? api::kWorkflowRun : api::kTask;
+}
+
+// The children that the row says were made and have not ended.
+void add_recorded(const RunSnapshot& snapshot, const api::StepStatus& row, std::size_t i,
+                  std::vector<ChildKey>& keys) {
+  if (const auto undo = recorded_undo(snapshot, row, i)) {
+    keys.push_back(*undo);
+  }
+  if (row.phase != api::StepPhase::Running) {
+    return;
+  }
+  const auto items = ItemPhases::parse(row.items);
+  for (std::size_t item = 0; items && item < items->size(); ++item) {
+    if ((*items)[item] == ItemPhases::kRunning) {
+      keys.push_back({i, static_cast<int>(item), 0, row.round, false});
     }
   }
-  return rows;
+  if (!row.task_name.empty() || !row.run_name.empty()) {
+    keys.push_back(current_key(snapshot, row, i));
+  }
 }
 
 }  // namespace
@@ -35,57 +53,75 @@ std::vector<TaskPtr> RunChildren::list(const api::WorkflowRun& run) const {
 
 Status RunChildren::match(const std::vector<TaskPtr>& tasks, RunSnapshot& snapshot) {
   const auto& run = *snapshot.run;
-  const auto rows = recorded_rows(snapshot);
-  snapshot.tasks.assign(snapshot.definition->size(), nullptr);
+  const auto& definition = *snapshot.definition;
   for (const auto& task : tasks) {
-    const auto& step_name = task->meta.label(api::label::kStep);
-    const auto step = snapshot.definition->find(step_name);
-    if (!step) {
-      continue;
-    }
-    const auto& name = task->meta.name;
-    const bool recorded = rows[*step] != nullptr && !rows[*step]->task_name.empty();
-    const bool expected = recorded
-                              ? name == rows[*step]->task_name
-                              : name == child_name(run.meta.name, step_name) ||
-                                    name == alternative_child_name(run.meta.name, run.meta.uid, step_name);
-    if (expected) {
-      snapshot.tasks[*step] = task;
+    if (const auto key = key_of(run, definition, task->meta); key && !is_run(definition, *key)) {
+      snapshot.children[*key].task = task;
     }
   }
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const bool missing = !snapshot.tasks[i] && rows[i] != nullptr && !rows[i]->task_name.empty() &&
-                         !api::is_terminal(rows[i]->phase);
-    if (!missing) {
+  for (const auto& child : caches_.runs.by_index(api::index::kRunsByParent, run.meta.uid)) {
+    if (const auto key = key_of(run, definition, child->meta); key && is_run(definition, *key)) {
+      snapshot.children[*key].run = child;
+    }
+  }
+  std::vector<ChildKey> recorded;
+  for (const auto& row : snapshot.status.steps) {
+    if (const auto step = definition.find(row.name)) {
+      add_recorded(snapshot, row, *step, recorded);
+    }
+  }
+  for (const auto& key : recorded) {
+    if (snapshot.child(key)) {
       continue;
     }
-    auto found = find_named(run, rows[i]->task_name);
-    if (!found) {
-      return found.error();
-    }
-    if (*found) {
-      snapshot.tasks[i] = std::move(*found);
-    } else {
-      snapshot.gone.insert(i);
+    if (auto found = find_missing(key, snapshot); !found) {
+      return found;
     }
   }
   return {};
 }
 
-Result<TaskPtr> RunChildren::find_named(const api::WorkflowRun& run, const std::string& name) {
-  const kube::ObjectKey key{run.meta.namespace_, name};
-  if (auto cached = caches_.tasks.get(key); cached && is_controlled_by(*cached, run)) {
-    return cached;
+Status RunChildren::find_missing(const ChildKey& key, RunSnapshot& snapshot) {
+  const auto& step = snapshot.definition->step(key.step).name;
+  for (const auto& name : {first_name(*snapshot.run, step, key), second_name(*snapshot.run, step, key)}) {
+    auto found = find_named(snapshot, key, name);
+    if (!found) {
+      return found.error();
+    }
+    if (*found) {
+      snapshot.children[key] = std::move(*found);
+      return {};
+    }
   }
-  const auto answer = client_.get(api::kTask, key);
-  if (!answer) {
-    return answer.error().code == ErrorCode::NotFound ? Result<TaskPtr>(nullptr) : answer.error();
-  }
-  auto task = overlay(*answer);
-  return is_controlled_by(*task, run) ? task : nullptr;
+  snapshot.gone.insert(key);
+  return {};
 }
 
-Result<bool> RunChildren::create(const std::vector<TaskStart>& starts, RunSnapshot& snapshot) {
+Result<Child> RunChildren::find_named(const RunSnapshot& snapshot, const ChildKey& key,
+                                      const std::string& name) {
+  const auto& run = *snapshot.run;
+  const bool wanted_run = is_run(*snapshot.definition, key);
+  // One that somebody stripped of its labels is known by its name and its owner.
+  const auto is_ours = [&](const Child& child) {
+    const bool stripped = child.meta().label(api::label::kStep).empty();
+    return is_controlled_by(child.meta(), run) &&
+           (stripped || key_of(run, *snapshot.definition, child.meta()) == key);
+  };
+  const kube::ObjectKey object{run.meta.namespace_, name};
+  if (Child cached{wanted_run ? nullptr : caches_.tasks.get(object),
+                   wanted_run ? caches_.runs.get(object) : nullptr};
+      cached && is_ours(cached)) {
+    return cached;
+  }
+  const auto answer = client_.get(type_of(wanted_run), object);
+  if (!answer) {
+    return answer.error().code == ErrorCode::NotFound ? Result<Child>(Child()) : answer.error();
+  }
+  auto child = overlay(wanted_run, *answer);
+  return is_ours(child) ? child : Child();
+}
+
+Result<bool> RunChildren::create(const std::vector<ChildStart>& starts, RunSnapshot& snapshot) {
   for (const auto& start : starts) {
     auto created = create_one(start, snapshot);
     if (!created || !*created) {
@@ -95,20 +131,21 @@ Result<bool> RunChildren::create(const std::vector<TaskStart>& starts, RunSnapsh
   return true;
 }
 
-Result<bool> RunChildren::create_one(const TaskStart& start, RunSnapshot& snapshot) {
-  const auto answer = client_.create(api::kTask, task_manifest(snapshot, start));
+Result<bool> RunChildren::create_one(const ChildStart& start, RunSnapshot& snapshot) {
+  const auto& type = type_of(start.is_run);
+  const auto answer = client_.create(type, child_manifest(snapshot, start));
   if (answer) {
     if (audit_ != nullptr) {
-      audit_->record(audit_of_creation(api::kTask, *answer, "WorkflowRun/" + snapshot.run->meta.name));
+      audit_->record(audit_of_creation(type, *answer, "WorkflowRun/" + snapshot.run->meta.name));
     }
-    snapshot.tasks[start.step] = overlay(*answer);
+    snapshot.children[start.key] = overlay(start.is_run, *answer);
     return true;
   }
   if (answer.error().code == ErrorCode::AlreadyExists) {
     return meet_existing(start, snapshot);
   }
   if (kube::is_about_the_object(answer.error())) {
-    snapshot.refused[start.step] = {reason::kTaskRefused, answer.error().message};
+    snapshot.refused[start.key] = {reason::kTaskRefused, answer.error().message};
     return false;
   }
   if (answer.error().code ==
@@ -116,51 +153,58 @@ Result<bool> RunChildren::create_one(const TaskStart& start, RunSnapshot& snapsh
     events_.record(api::reference(*snapshot.run), runtime::EventType::Warning, reason::kTaskRefused, "Create",
                    answer.error().message);
   }
-  return answer.error().with_context("creating Task " + start.name);
+  return answer.error().with_context("creating " + type.kind + " " + start.name);
 }
 
-Result<bool> RunChildren::meet_existing(const TaskStart& start, RunSnapshot& snapshot) {
+Result<bool> RunChildren::meet_existing(const ChildStart& start, RunSnapshot& snapshot) {
   const auto& run = *snapshot.run;
-  auto found = find_named(run, start.name);
+  const auto& step = snapshot.definition->step(start.key.step).name;
+  auto found = find_named(snapshot, start.key, start.name);
   if (!found) {
     return found.error();
   }
   if (*found) {
-    snapshot.tasks[start.step] = std::move(*found);
+    snapshot.children[start.key] = std::move(*found);
     return true;
   }
-  if (!snapshot.name_taken.insert(start.step).second) {
-    snapshot.refused[start.step] = {
-        reason::kNameConflict, "foreign objects have the names " +
-                                   child_name(run.meta.name, snapshot.definition->step(start.step).name) +
-                                   " and " + start.name};
+  const std::string kind = type_of(start.is_run).kind;
+  if (!snapshot.name_taken.insert(start.key).second) {
+    snapshot.refused[start.key] = {
+        reason::kNameConflict,
+        "other objects have the names " + first_name(run, step, start.key) + " and " + start.name};
     return false;
   }
   events_.record(api::reference(run), runtime::EventType::Warning, reason::kNameConflict, "Create",
-                 "Task " + start.name + " exists and is not of this run: step \"" +
-                     snapshot.definition->step(start.step).name + "\" gets the name " +
-                     task_name(snapshot, start.step));
+                 kind + " " + start.name + " exists and is not of this step: step \"" + step +
+                     "\" gets the name " + name_of(snapshot, start.key));
   return false;
 }
 
-Status RunChildren::patch(const std::vector<TaskPatch>& patches) {
-  for (const auto& [task, patch] : patches) {
+Status RunChildren::patch(const std::vector<ChildPatch>& patches) {
+  for (const auto& [child, patch] : patches) {
+    const bool is_run = child.run != nullptr;
     Json body = patch;
-    body["metadata"]["uid"] = task->meta.uid;  // not a successor of that name
-    const auto answer = client_.patch(api::kTask, task->meta.key(), body, {kube::PatchType::Merge});
+    body["metadata"]["uid"] = child.meta().uid;  // not a successor of that name
+    const auto answer = client_.patch(type_of(is_run), child.meta().key(), body, {kube::PatchType::Merge});
     if (answer) {
-      overlay(*answer);
+      overlay(is_run, *answer);
     } else if (answer.error().code != ErrorCode::NotFound) {
-      return answer.error().with_context("patching Task " + task->meta.name);
+      return answer.error().with_context("patching " + type_of(is_run).kind + " " + child.meta().name);
     }
   }
   return {};
 }
 
-TaskPtr RunChildren::overlay(const Json& object) {
-  auto task = std::make_shared<const api::Task>(api::Task::from_json(object));
-  caches_.tasks.overlay(task);
-  return task;
+Child RunChildren::overlay(bool is_run, const Json& object) {
+  Child child;
+  if (is_run) {
+    child.run = std::make_shared<const api::WorkflowRun>(api::WorkflowRun::from_json(object));
+    caches_.runs.overlay(child.run);
+  } else {
+    child.task = std::make_shared<const api::Task>(api::Task::from_json(object));
+    caches_.tasks.overlay(child.task);
+  }
+  return child;
 }
 
 }  // namespace convoke::workflow

@@ -1,4 +1,5 @@
-// The Tasks of a run, as they are in the API: found, created and patched. The run reconciler's hands.
+// The Tasks and runs of a run, as they are in the API: found, created and patched. The run reconciler's
+// hands.
 //
 // Thread safety: all methods from every thread. Ownership: client, caches and events outlive this.
 // Errors: only those that a later try may not meet again; what the API server will go on refusing becomes a
@@ -24,21 +25,23 @@ class RunChildren {
   // The Tasks that this run controls.
   std::vector<TaskPtr> list(const api::WorkflowRun& run) const;
 
-  // Puts each Task at its step. A Task that a row names but the cache lacks is asked for at the API server:
-  // only its word proves that the Task is gone.
+  // Fills the snapshot's children: these Tasks, and the runs that the run controls. A child that a row speaks
+  // of but the caches lack is asked for at the API server: only its word proves that it is gone.
   Status match(const std::vector<TaskPtr>& tasks, RunSnapshot& snapshot);
 
   // True: all were created. False: a new fact (a refusal, a taken name) is in the snapshot, and the rest was
   // not created: decide again.
-  Result<bool> create(const std::vector<TaskStart>& starts, RunSnapshot& snapshot);
+  Result<bool> create(const std::vector<ChildStart>& starts, RunSnapshot& snapshot);
 
-  Status patch(const std::vector<TaskPatch>& patches);
+  Status patch(const std::vector<ChildPatch>& patches);
 
  private:
-  Result<TaskPtr> find_named(const api::WorkflowRun& run, const std::string& name);
-  Result<bool> create_one(const TaskStart& start, RunSnapshot& snapshot);
-  Result<bool> meet_existing(const TaskStart& start, RunSnapshot& snapshot);
-  TaskPtr overlay(const Json& object);
+  Status find_missing(const ChildKey& key, RunSnapshot& snapshot);
+  // The object of that name, if it is the run's child of that key.
+  Result<Child> find_named(const RunSnapshot& snapshot, const ChildKey& key, const std::string& name);
+  Result<bool> create_one(const ChildStart& start, RunSnapshot& snapshot);
+  Result<bool> meet_existing(const ChildStart& start, RunSnapshot& snapshot);
+  Child overlay(bool is_run, const Json& object);
 
   kube::Client& client_;
   api::Caches& caches_;

@@ -4,79 +4,131 @@
 #include <utility>
 
 #include "controller/base/time_format.h"
+#include "reconcilers/workflow/compensation.h"
+#include "reconcilers/workflow/run_graph.h"
 #include "reconcilers/workflow/run_outcome.h"
-#include "reconcilers/workflow/run_rows.h"
-#include "reconcilers/workflow/run_start.h"
 #include "reconcilers/workflow/run_status.h"
-#include "reconcilers/workflow/run_stop.h"
+#include "reconcilers/workflow/state_machine.h"
 
 namespace convoke::workflow {
 namespace {
 
-// A run begins now, unless a Task of it proves that it began earlier and only the record of it is lost.
+// A run begins now, unless a child of it proves that it began earlier and only the record of it is lost.
 std::string start_time(const RunSnapshot& snapshot) {
   std::string earliest = format_time(snapshot.now);
-  for (const auto& task : snapshot.tasks) {
-    if (task && !task->meta.creation_timestamp.empty()) {
-      earliest = std::min(earliest, task->meta.creation_timestamp);
+  for (const auto& [key, child] : snapshot.children) {
+    if (!child.meta().creation_timestamp.empty()) {
+      earliest = std::min(earliest, child.meta().creation_timestamp);
     }
   }
   return earliest;
 }
 
-void end_run(const RunSnapshot& snapshot, StopCause cause, Rows rows, RunDecision& decision) {
-  auto outcome = find_outcome(snapshot, rows, cause);
-  decision.status = final_status(snapshot, std::move(rows), std::move(outcome));
+// Lets the steps go on, or halts them. Returns why they are being ended, if they are.
+StopCause drive_steps(Plan& plan) {
+  auto cause = find_stop(plan);
+  if (cause == StopCause::None) {
+    plan.definition.is_state_machine() ? walk_states(plan) : walk_graph(plan, false);
+    cause = find_stop(plan);  // a step may have failed before it had a child
+  }
+  if (cause != StopCause::None) {
+    plan.drop_starts();
+    halt_steps(plan, cause);
+  } else {
+    suspend_or_resume(plan);
+    plan.wake_at(run_deadline(plan.snapshot));
+  }
+  return cause;
 }
 
-void stop_run(const RunSnapshot& snapshot, StopCause cause, Rows rows, RunDecision& decision) {
-  decision.starts.clear();
-  end_pending_rows(snapshot, cause, rows);
-  decision.patches = cancel_tasks(snapshot, describe_stop(snapshot, rows, cause));
-  if (all_ended(rows)) {
-    end_run(snapshot, cause, std::move(rows), decision);
-  } else {
-    decision.status = running_status(snapshot, std::move(rows), cause);
+// Undoing begins only when it is on record that the steps are over and in which order they ended.
+void drive_undo(Plan& plan) {
+  if (plan.snapshot.run->status.phase == api::RunPhase::Compensating) {
+    undo_next(plan);
+    suspend_or_resume(plan);
   }
 }
 
-void go_on(const RunSnapshot& snapshot, Rows rows, RunDecision& decision) {
-  const std::string now = format_time(snapshot.now);
-  for (const auto& start : decision.starts) {
-    start_row(rows[start.step], start.name, now);
+void drive_finally(Plan& plan, StopCause cause) {
+  const auto outcome = find_outcome(plan, cause);
+  plan.scope().set_outcome(outcome.phase, outcome.reason, outcome.message);
+  const auto deadline = finally_deadline(plan);
+  if (deadline && *deadline <= plan.snapshot.now) {
+    return halt_finally(plan);
   }
-  decision.patches = suspend_or_resume_tasks(snapshot);
-  if (all_ended(rows)) {
-    end_run(snapshot, StopCause::None, std::move(rows), decision);
-  } else {
-    decision.status = running_status(snapshot, std::move(rows), StopCause::None);
-    decision.wake_after = std::max(time_left(snapshot), Duration(1));
+  walk_graph(plan, true);
+  suspend_or_resume(plan);
+  if (deadline) {
+    plan.wake_at(*deadline);
   }
+}
+
+api::WorkflowRunStatus drive(Plan& plan) {
+  // A state that has ended may lead to another, even when every state has its row.
+  const bool goes_on =
+      !main_ended(plan.snapshot, plan.rows) || (plan.definition.is_state_machine() && !is_cleaning_up(plan));
+  auto cause = goes_on ? drive_steps(plan) : find_stop(plan);
+  cancel_strays(plan);
+  number_completions(plan);
+  if (!main_ended(plan.snapshot, plan.rows)) {
+    return running_status(plan, cause, false);
+  }
+  if (cause == StopCause::None && any_step_failed(plan)) {
+    cause = StopCause::StepFailed;
+  }
+  if (is_to_be_undone(plan.snapshot, cause)) {
+    drive_undo(plan);
+    if (has_to_undo(plan)) {
+      return running_status(plan, cause, true);
+    }
+  }
+  if (!all_ended(plan.rows)) {
+    drive_finally(plan, cause);
+  }
+  return all_ended(plan.rows) ? final_status(plan, find_last_outcome(plan, cause))
+                              : running_status(plan, cause, false);
+}
+
+// The status as it will be at its largest, as far as that is known before anything has started.
+api::WorkflowRunStatus grown(const RunSnapshot& snapshot, api::WorkflowRunStatus status) {
+  for (auto& row : status.steps) {
+    row.task_name = first_name(*snapshot.run, row.name, {});
+    row.started_at = row.completed_at = status.started_at;
+  }
+  return status;
+}
+
+bool fits(const RunSnapshot& snapshot, api::WorkflowRunStatus& status) {
+  auto largest = snapshot.children.empty() ? grown(snapshot, status) : api::WorkflowRunStatus();
+  return fit_status(*snapshot.run, largest) && fit_status(*snapshot.run, status);
 }
 
 RunDecision decide_started(const RunSnapshot& snapshot) {
+  Plan plan(snapshot);
   RunDecision decision;
-  Rows rows = observe_rows(snapshot);
-  auto cause = find_stop(snapshot, rows);
-  if (cause == StopCause::None) {
-    decision.starts = plan_starts(snapshot, rows);
-    cause = find_stop(snapshot, rows);  // a step may have failed before it had a Task
+  decision.status = drive(plan);
+  if (!fits(snapshot, decision.status)) {
+    Plan stop(snapshot);
+    for (const auto& [key, child] : snapshot.children) {
+      stop.cancel(child, "run failed: its status is too large");
+    }
+    return {{}, std::move(stop.patches), too_large_status(snapshot, decision.status), {}};
   }
-  if (cause == StopCause::None) {
-    go_on(snapshot, std::move(rows), decision);
-  } else {
-    stop_run(snapshot, cause, std::move(rows), decision);
-  }
-  if (!fit_status(*snapshot.run, decision.status)) {
-    decision.starts.clear();
-    decision.patches = cancel_tasks(snapshot, "failed: its status is too large");
-    decision.status = too_large_status(snapshot, decision.status);
-    decision.wake_after.reset();
+  decision.starts = std::move(plan.starts);
+  decision.patches = std::move(plan.patches);
+  if (!api::is_terminal(decision.status.phase)) {
+    decision.wake_after = plan.wake;
   }
   return decision;
 }
 
 }  // namespace
+
+const Child& RunSnapshot::child(const ChildKey& key) const {
+  static const Child kNone;
+  const auto found = children.find(key);
+  return found == children.end() ? kNone : found->second;
+}
 
 RunDecision decide(const RunSnapshot& snapshot) {
   if (!snapshot.status.started_at.empty()) {

@@ -1,6 +1,8 @@
 #include "reconcilers/workflow/run_events.h"
 
 #include <algorithm>
+#include <map>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "reconcilers/workflow/reasons.h"
@@ -11,6 +13,7 @@ namespace {
 using runtime::EventType;
 
 constexpr std::size_t kMaxStepEvents = 5;
+constexpr std::size_t kMaxNoteBytes = 1000;
 constexpr char kRunAction[] = "Run";
 
 void add_failed_steps(const api::WorkflowRunStatus& before, const api::WorkflowRunStatus& after,
@@ -32,6 +35,38 @@ void add_failed_steps(const api::WorkflowRunStatus& before, const api::WorkflowR
   if (failed > kMaxStepEvents) {
     notes.push_back({EventType::Warning, reason::kStepFailed, kRunAction,
                      std::to_string(failed - kMaxStepEvents) + " more steps failed"});
+  }
+}
+
+void add_name(std::string& text, const char* what, const std::string& name) {
+  text += (text.empty() ? std::string(what) + " " : ", ") + name;
+}
+
+// What changed, in one note: a run of one step says it all itself.
+void add_changed_steps(const api::WorkflowRunStatus& before, const api::WorkflowRunStatus& after,
+                       std::vector<EventNote>& notes) {
+  if (after.steps.size() < 2) {
+    return;
+  }
+  std::unordered_map<std::string, const api::StepStatus*> known;
+  for (const auto& row : before.steps) {
+    known.emplace(row.name, &row);
+  }
+  std::map<api::StepPhase, std::string> changed;
+  for (const auto& row : after.steps) {
+    const auto found = known.find(row.name);
+    const auto last = found == known.end() ? api::StepPhase::Pending : found->second->phase;
+    if (row.phase != last) {
+      add_name(changed[row.phase], api::to_string(row.phase), row.name);
+    }
+  }
+  std::string note;
+  for (const auto& [phase, names] : changed) {
+    note += (note.empty() ? "" : "; ") + names;
+  }
+  if (!note.empty()) {
+    notes.push_back(
+        {EventType::Normal, reason::kStepsChanged, kRunAction, api::cut_text(note, kMaxNoteBytes)});
   }
 }
 
@@ -59,6 +94,12 @@ void add_phase_change(const api::WorkflowRunStatus& before, const api::WorkflowR
         return;
       case api::RunPhase::Suspended:
         notes.push_back({EventType::Normal, reason::kSuspended, "Suspend", after.message});
+        return;
+      case api::RunPhase::Compensating:
+        notes.push_back({EventType::Warning, reason::kCompensating, "Compensate", after.message});
+        return;
+      case api::RunPhase::Compensated:
+        notes.push_back({EventType::Warning, reason::kCompensated, "Compensate", after.message});
         return;
       case api::RunPhase::Running:
         if (before.phase == api::RunPhase::Suspended) {
@@ -96,6 +137,7 @@ std::vector<const api::StepStatus*> newly_ended(const api::WorkflowRunStatus& be
 std::vector<EventNote> events_between(const api::WorkflowRunStatus& before,
                                       const api::WorkflowRunStatus& after) {
   std::vector<EventNote> notes;
+  add_changed_steps(before, after, notes);
   add_failed_steps(before, after, notes);
   add_phase_change(before, after, notes);
   return notes;

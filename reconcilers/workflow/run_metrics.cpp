@@ -15,8 +15,8 @@
 namespace convoke::workflow {
 namespace {
 
-constexpr std::size_t kRunPhases = static_cast<std::size_t>(api::RunPhase::Cancelled) + 1;
-constexpr std::size_t kStepPhases = static_cast<std::size_t>(api::StepPhase::Cancelled) + 1;
+constexpr std::size_t kRunPhases = static_cast<std::size_t>(api::RunPhase::Compensated) + 1;
+constexpr std::size_t kStepPhases = static_cast<std::size_t>(api::StepPhase::Compensated) + 1;
 
 // Of how a run can end: what is not listed is counted as kOther of its phase.
 constexpr char kOther[] = "Other";
@@ -32,10 +32,16 @@ constexpr std::pair<api::RunPhase, const char*> kEnds[] = {
     {api::RunPhase::Failed, reason::kRevisionNotFound},
     {api::RunPhase::Failed, reason::kStatusTooLarge},
     {api::RunPhase::Failed, kOther},
+    {api::RunPhase::Failed, reason::kCompensationFailed},
+    {api::RunPhase::Compensated, reason::kStepFailed},
+    {api::RunPhase::Compensated, reason::kTimeout},
+    {api::RunPhase::Compensated, reason::kCancelled},
+    {api::RunPhase::Compensated, kOther},
     {api::RunPhase::Cancelled, reason::kCancelled},
     {api::RunPhase::Cancelled, kOther},
 };
-constexpr std::array kEndPhases{api::RunPhase::Succeeded, api::RunPhase::Failed, api::RunPhase::Cancelled};
+constexpr std::array kEndPhases{api::RunPhase::Succeeded, api::RunPhase::Failed, api::RunPhase::Cancelled,
+                                api::RunPhase::Compensated};
 
 // Of one Workflow: how its runs ended, in the order of kEndPhases.
 using WorkflowSeries = std::array<prometheus::Counter*, kEndPhases.size()>;

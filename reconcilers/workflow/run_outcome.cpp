@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "controller/base/time_format.h"
 #include "reconcilers/expression/template.h"
+#include "reconcilers/workflow/compensation.h"
 #include "reconcilers/workflow/reasons.h"
-#include "reconcilers/workflow/run_scope.h"
 
 namespace convoke::workflow {
 namespace {
@@ -20,8 +21,8 @@ std::string duration_text(const RunSnapshot& snapshot) {
   return started ? " in " + human_duration(std::max(snapshot.now - *started, Duration::zero())) : "";
 }
 
-// True if the value names an optional step that has no outputs because it did not succeed.
-bool names_optional_failure(const RunSnapshot& snapshot, const Rows& rows, const Json& value) {
+// True if the value names a step that has no outputs because it did not run to success, as it may.
+bool names_step_without_outputs(const Plan& plan, const Json& value) {
   const auto references = expression::references(value, "");
   if (!references) {
     return false;
@@ -30,22 +31,21 @@ bool names_optional_failure(const RunSnapshot& snapshot, const Rows& rows, const
     if (reference.path.size() < 2 || reference.path[0] != "steps") {
       return false;
     }
-    const auto step = snapshot.definition->find(reference.path[1]);
-    return step && snapshot.definition->step(*step).optional &&
-           rows[*step].phase != api::StepPhase::Succeeded;
+    const auto step = plan.definition.find(reference.path[1]);
+    return step && !has_outputs(plan.rows[*step]);
   });
 }
 
-Result<api::RawJson> expand_outputs(const RunSnapshot& snapshot, const Rows& rows) {
-  const auto& definition = *snapshot.definition;
-  if (definition.spec.outputs.empty()) {
+Result<api::RawJson> expand_outputs(Plan& plan) {
+  if (plan.definition.spec.outputs.empty()) {
     return api::RawJson();
   }
-  RunScope scope(snapshot, rows);
-  scope.select_steps(definition.output_steps);
+  auto& scope = plan.scope();
+  scope.clear_locals();
+  scope.select_steps(plan.definition.output_steps);
   Json outputs = Json::object();
   std::size_t bytes = 0;
-  for (const auto& output : definition.spec.outputs) {
+  for (const auto& output : plan.definition.spec.outputs) {
     const auto value = parse_json(output.value);
     if (!value) {
       return value.error();
@@ -53,7 +53,7 @@ Result<api::RawJson> expand_outputs(const RunSnapshot& snapshot, const Rows& row
     const std::string where = "spec.outputs[" + output.name + "].value";
     auto expanded = expression::expand(*value, scope, where, kMaxOutputBytes);
     if (!expanded) {
-      if (names_optional_failure(snapshot, rows, *value)) {
+      if (names_step_without_outputs(plan, *value)) {
         continue;
       }
       return expanded.error();
@@ -68,51 +68,103 @@ Result<api::RawJson> expand_outputs(const RunSnapshot& snapshot, const Rows& row
   return dump_json(outputs);
 }
 
-Outcome succeeded(const RunSnapshot& snapshot, const Rows& rows) {
-  auto outputs = expand_outputs(snapshot, rows);
-  if (!outputs) {
-    return {api::RunPhase::Failed, reason::kInvalidOutput, outputs.error().message, {}};
-  }
-  const auto count = std::count_if(rows.begin(), rows.end(),
+Outcome succeeded(const Plan& plan) {
+  const auto skipped = std::count_if(plan.rows.begin(), plan.rows.end(),
+                                     [](const auto& row) { return row.phase == api::StepPhase::Skipped; });
+  const auto count = std::count_if(plan.rows.begin(), plan.rows.end(),
                                    [](const auto& row) { return row.phase == api::StepPhase::Succeeded; });
-  return {api::RunPhase::Succeeded, reason::kSucceeded,
-          std::to_string(count) + " of " + std::to_string(rows.size()) +
-              (rows.size() == 1 ? " step" : " steps") + " succeeded" + duration_text(snapshot),
-          std::move(*outputs)};
+  return {api::RunPhase::Succeeded,
+          reason::kSucceeded,
+          std::to_string(count) + " of " + std::to_string(plan.rows.size()) +
+              (plan.rows.size() == 1 ? " step" : " steps") + " succeeded" +
+              (skipped > 0 ? ", " + std::to_string(skipped) + " skipped," : "") +
+              duration_text(plan.snapshot),
+          {}};
 }
 
 // `step "test" failed: 2 of 7 tests failed`: the message of the first one, for most runs have only one.
-std::string describe_failures(const RunSnapshot& snapshot, const Rows& rows) {
-  std::string text = name_failed_steps(*snapshot.definition, rows);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (fails_run(snapshot.definition->step(i), rows[i])) {
-      const auto& row = rows[i];
-      text += row.phase == api::StepPhase::Cancelled ? " was cancelled" : " failed";
-      const auto& detail = row.message.empty() ? row.reason : row.message;
-      return detail.empty() ? text : text + ": " + detail;
+std::string describe_failures(const Plan& plan) {
+  std::string text = name_failed_steps(plan.definition, plan.rows);
+  for (const bool cancelled : {false, true}) {
+    for (std::size_t i = 0; i < plan.rows.size(); ++i) {
+      const auto& row = plan.rows[i];
+      const bool names =
+          fails_run(plan.definition.step(i), row) && (row.phase == api::StepPhase::Cancelled) == cancelled;
+      if (names) {
+        text += cancelled ? " was cancelled" : " failed";
+        const auto& detail = row.message.empty() ? row.reason : row.message;
+        return detail.empty() ? text : text + ": " + detail;
+      }
     }
   }
   return text + " failed";
 }
 
-}  // namespace
+std::string list_of(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& name : names) {
+    text += (text.empty() ? "\"" : ", \"") + name + "\"";
+  }
+  return text;
+}
 
-Outcome find_outcome(const RunSnapshot& snapshot, const Rows& rows, StopCause cause) {
-  const bool interrupted = std::any_of(rows.begin(), rows.end(), [](const auto& row) {
-    return row.phase == api::StepPhase::Cancelled || row.phase == api::StepPhase::Skipped;
+// Steps that were stopped, or never started, because the run was to end.
+bool was_interrupted(const Plan& plan) {
+  return std::any_of(plan.rows.begin(), plan.rows.end(), [](const auto& row) {
+    return row.phase == api::StepPhase::Cancelled || row.reason == reason::kRunTimeout ||
+           row.reason == reason::kRunCancelled || row.reason == reason::kRunFailed;
   });
+}
+
+Outcome outcome_of_steps(const Plan& plan, StopCause cause) {
+  const bool interrupted = was_interrupted(plan);
   if (interrupted && cause == StopCause::Cancelled) {
-    return {api::RunPhase::Cancelled, reason::kCancelled, describe_stop(snapshot, rows, cause), {}};
+    return {api::RunPhase::Cancelled, reason::kCancelled, describe_stop(plan.snapshot, plan.rows, cause), {}};
   }
   if (interrupted && cause == StopCause::Timeout) {
-    return {api::RunPhase::Failed, reason::kTimeout, describe_stop(snapshot, rows, cause), {}};
+    return {api::RunPhase::Failed, reason::kTimeout, describe_stop(plan.snapshot, plan.rows, cause), {}};
   }
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (fails_run(snapshot.definition->step(i), rows[i])) {
-      return {api::RunPhase::Failed, reason::kStepFailed, describe_failures(snapshot, rows), {}};
+  for (std::size_t i = 0; i < plan.rows.size(); ++i) {
+    const bool undone = plan.rows[i].reason == reason::kCompensationFailed;
+    if (fails_run(plan.definition.step(i), plan.rows[i]) && !undone) {
+      return {api::RunPhase::Failed, reason::kStepFailed, describe_failures(plan), {}};
     }
   }
-  return succeeded(snapshot, rows);
+  return succeeded(plan);
+}
+
+}  // namespace
+
+Outcome find_outcome(const Plan& plan, StopCause cause) {
+  auto outcome = outcome_of_steps(plan, cause);
+  const auto undo = look_at_undone(plan);
+  if (undo.undone.empty() && undo.standing.empty()) {
+    return outcome;
+  }
+  if (undo.standing.empty()) {
+    outcome.phase = api::RunPhase::Compensated;
+    outcome.message += "; undone: " + list_of(undo.undone);
+  } else {
+    outcome = {api::RunPhase::Failed,
+               reason::kCompensationFailed,
+               outcome.message + "; the effects of " + list_of(undo.standing) + " stand" +
+                   (undo.undone.empty() ? "" : "; undone: " + list_of(undo.undone)),
+               {}};
+  }
+  return outcome;
+}
+
+Outcome find_last_outcome(Plan& plan, StopCause cause) {
+  auto outcome = find_outcome(plan, cause);
+  if (outcome.phase != api::RunPhase::Succeeded) {
+    return outcome;
+  }
+  auto outputs = expand_outputs(plan);
+  if (!outputs) {
+    return {api::RunPhase::Failed, reason::kInvalidOutput, outputs.error().message, {}};
+  }
+  outcome.outputs = std::move(*outputs);
+  return outcome;
 }
 
 }  // namespace convoke::workflow

@@ -14,7 +14,10 @@ struct Outcome {
   api::RawJson outputs;  // an object; empty unless the run succeeded and defines some
 };
 
-// All rows have ended.
-Outcome find_outcome(const RunSnapshot& snapshot, const Rows& rows, StopCause cause);
+// How the steps ended, before `finally`; all of them have. `outputs` are not among it.
+Outcome find_outcome(const Plan& plan, StopCause cause);
+
+// How the run ended: with what came of `finally`, and the outputs.
+Outcome find_last_outcome(Plan& plan, StopCause cause);
 
 }  // namespace convoke::workflow

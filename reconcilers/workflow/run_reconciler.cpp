@@ -6,6 +6,7 @@
 #include "reconcilers/api/spec_problems.h"
 #include "reconcilers/workflow/parameters.h"
 #include "reconcilers/workflow/reasons.h"
+#include "reconcilers/workflow/retry_round.h"
 #include "reconcilers/workflow/run_events.h"
 #include "reconcilers/workflow/run_status.h"
 #include "reconcilers/workflow/workflow_audit.h"
@@ -44,6 +45,11 @@ DefinitionPtr definition_by_names(const api::WorkflowRunStatus& status, const st
   return names_only({names.begin(), names.end()});
 }
 
+bool has_approval(const Definition& definition) {
+  return std::any_of(definition.spec.steps.begin(), definition.spec.steps.end(),
+                     [](const auto& step) { return step.approval.has_value(); });
+}
+
 ReconcileResult after(std::optional<Duration> wake) {
   return wake ? ReconcileResult(RequeueAfter{*wake}) : ReconcileResult(Done{});
 }
@@ -72,9 +78,27 @@ ReconcileResult RunReconciler::reconcile(const kube::ObjectKey& key) {
   if (run->meta.being_deleted() || api::is_terminal(run->status.phase)) {
     forget(run->meta.uid);
     const bool edited = !run->meta.being_deleted() && run->status.observed_generation != run->meta.generation;
+    if (edited && is_retry_wanted(*run)) {
+      return retry(run);
+    }
     return edited ? write(run, edited_status(*run), {}) : Done{};
   }
   return drive(run);
+}
+
+ReconcileResult RunReconciler::retry(const RunPtr& run) {
+  auto answer = definitions_.find(*run, run->status, {});
+  const auto* found = std::get_if<FoundDefinition>(&answer);
+  const auto problem =
+      found != nullptr ? retry_problem(*run, *found->definition) : std::get<NoDefinition>(answer).message;
+  if (!problem.empty()) {
+    events_.record(api::reference(*run), runtime::EventType::Warning, reason::kRetryRefused, "Retry",
+                   problem);
+    return write(run, edited_status(*run), {});
+  }
+  events_.record(api::reference(*run), runtime::EventType::Normal, reason::kRetried, "Retry",
+                 "round " + std::to_string(run->spec.retry_from.round) + " begins");
+  return write(run, begin_round(*run, *found->definition, clock_.wall_now()), {});
 }
 
 ReconcileResult RunReconciler::drive(const RunPtr& run) {
@@ -97,8 +121,20 @@ ReconcileResult RunReconciler::drive(const RunPtr& run) {
     return run_without_definition(run, std::move(status), tasks, *none);
   }
   auto& found = std::get<FoundDefinition>(answer);
-  RunSnapshot snapshot{
-      run, std::move(status), std::move(found.definition), std::move(found.revision), {}, {}, {}, {}, {}, {}};
+  RunSnapshot snapshot;
+  snapshot.run = run;
+  snapshot.status = std::move(status);
+  snapshot.definition = std::move(found.definition);
+  snapshot.revision = std::move(found.revision);
+  if (snapshot.status.started_at.empty() && run->spec.created_by.empty() &&
+      has_approval(*snapshot.definition)) {
+    return record(run,
+                  refused_status(*run, reason::kCreatorUnknown,
+                                 "the workflow has approvals, which the creator of a run may not give: "
+                                 "create the run with spec.createdBy, your user name",
+                                 clock_.wall_now()),
+                  {});
+  }
   snapshot.parameters = snapshot.status.parameters;
   if (snapshot.parameters.empty()) {
     const auto parameters = resolve_parameters(snapshot.definition->spec.parameters, run->spec.parameters);
@@ -118,11 +154,13 @@ ReconcileResult RunReconciler::run_without_definition(const RunPtr& run, api::Wo
                                                       const NoDefinition& why) {
   const bool started = !status.started_at.empty() || !tasks.empty();
   if (started && run->spec.cancel) {
-    auto definition = definition_by_names(status, tasks);
-    const auto revision = status.revision;
-    const auto parameters = status.parameters;
-    return execute({run, std::move(status), std::move(definition), revision, parameters, {}, {}, {}, {}, {}},
-                   tasks);
+    RunSnapshot snapshot;
+    snapshot.run = run;
+    snapshot.definition = definition_by_names(status, tasks);
+    snapshot.revision = status.revision;
+    snapshot.parameters = status.parameters;
+    snapshot.status = std::move(status);
+    return execute(std::move(snapshot), tasks);
   }
   if (why.final && !started) {
     return record(run, refused_status(*run, why.reason, why.message, clock_.wall_now()), {});
@@ -158,7 +196,9 @@ ReconcileResult RunReconciler::record(const RunPtr& run, api::WorkflowRunStatus 
     unwritten_.forget(uid);
     return after(wake);
   }
-  const bool urgent = !run->status.present || status.phase != run->status.phase;
+  // What a new leader could not tell from the children alone is written at once.
+  const bool urgent = !run->status.present || status.phase != run->status.phase ||
+                      status.current_step != run->status.current_step;
   const Duration wait = pacer_.wait(uid, clock_.monotonic_now());
   if (!urgent && wait > Duration::zero()) {
     unwritten_.keep(uid, std::move(status));

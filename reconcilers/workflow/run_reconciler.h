@@ -1,8 +1,9 @@
-// Drives every WorkflowRun: finds its definition, creates the Tasks of its steps, and writes how far it got.
+// Drives every WorkflowRun: finds its definition, creates the Tasks and runs of its steps, and writes how far
+// it got.
 //
-//   observe: the run, its definition (definition_source.h), its Tasks (run_children.h)
+//   observe: the run, its definition (definition_source.h), its children (run_children.h)
 //   decide:  run_decide.h
-//   act:     create Tasks, patch Tasks, then write the status, once
+//   act:     create Tasks and runs, patch them, then write the status, once
 //
 // A change of the run's phase is written at once; changes of rows only are written at most once in
 // `status_interval`. A run of one step costs two writes of its status: Running, and how it ended.
@@ -20,13 +21,13 @@
 #include "controller/runtime/event_recorder.h"
 #include "controller/runtime/reconciler.h"
 #include "controller/runtime/work_queue.h"
+#include "controller/runtime/write_pacer.h"
 #include "reconcilers/api/audit_log.h"
 #include "reconcilers/api/caches.h"
 #include "reconcilers/workflow/definition_source.h"
 #include "reconcilers/workflow/run_children.h"
 #include "reconcilers/workflow/run_metrics.h"
 #include "reconcilers/workflow/unwritten.h"
-#include "reconcilers/workflow/write_pacer.h"
 
 namespace convoke::workflow {
 
@@ -54,6 +55,7 @@ class RunReconciler final : public runtime::Reconciler {
   using Wake = std::optional<Duration>;
 
   runtime::ReconcileResult drive(const RunPtr& run);
+  runtime::ReconcileResult retry(const RunPtr& run);
   runtime::ReconcileResult run_without_definition(const RunPtr& run, api::WorkflowRunStatus status,
                                                   const std::vector<TaskPtr>& tasks, const NoDefinition& why);
   runtime::ReconcileResult execute(RunSnapshot snapshot, const std::vector<TaskPtr>& tasks);
@@ -78,7 +80,7 @@ class RunReconciler final : public runtime::Reconciler {
   api::AuditLog* const audit_;
   DefinitionSource definitions_;
   RunChildren children_;
-  WritePacer pacer_;
+  runtime::WritePacer pacer_;
   UnwrittenStatuses unwritten_;
 };
 

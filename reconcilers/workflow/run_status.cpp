@@ -1,5 +1,6 @@
 #include "reconcilers/workflow/run_status.h"
 
+#include <set>
 #include <utility>
 
 #include "controller/base/time_format.h"
@@ -32,6 +33,12 @@ api::StepCounts count_rows(const Rows& rows) {
         break;
       case api::StepPhase::Cancelled:
         ++counts.cancelled;
+        break;
+      case api::StepPhase::Compensating:
+        ++counts.running;
+        break;
+      case api::StepPhase::Compensated:
+        ++counts.compensated;
         break;
     }
   }
@@ -69,12 +76,26 @@ void set_rows(api::WorkflowRunStatus& status, Rows rows) {
   status.progress = progress_of(status.steps);
 }
 
-api::WorkflowRunStatus started_status(const RunSnapshot& snapshot, Rows rows) {
-  auto status = snapshot.status;
-  status.revision = snapshot.revision;
-  status.parameters = snapshot.parameters;
-  set_rows(status, std::move(rows));
+api::WorkflowRunStatus started_status(Plan& plan) {
+  auto status = plan.snapshot.status;
+  status.revision = plan.snapshot.revision;
+  status.parameters = plan.snapshot.parameters;
+  status.transitions = plan.transitions;
+  status.current_step = plan.current_step;
+  set_rows(status, std::move(plan.rows));
   return status;
+}
+
+// What people are waited for, so that `kubectl get` says it.
+std::string describe_waits(const api::WorkflowRunStatus& status) {
+  for (const auto& row : status.steps) {
+    const bool waits = row.phase == api::StepPhase::Running &&
+                       (row.reason == reason::kWaitingForApproval || row.reason == reason::kWaitingForEvent);
+    if (waits) {
+      return "; step \"" + row.name + "\": " + row.message;
+    }
+  }
+  return {};
 }
 
 std::string describe_progress(const api::WorkflowRunStatus& status) {
@@ -83,7 +104,7 @@ std::string describe_progress(const api::WorkflowRunStatus& status) {
   if (counts.failed > 0) {
     text += ", " + std::to_string(counts.failed) + " failed";
   }
-  return text;
+  return text + describe_waits(status);
 }
 
 // The bytes of a JSON string, quotes included, at most.
@@ -102,7 +123,7 @@ std::size_t json_bytes(const std::string& text) {
 // No less than the status takes as JSON; cheap, so that most statuses need not be written out to be measured.
 std::size_t upper_bound(const api::WorkflowRunStatus& status) {
   constexpr std::size_t kFixedBytes = 4096;
-  constexpr std::size_t kRowBytes = 130;
+  constexpr std::size_t kRowBytes = 240;
   std::size_t bytes =
       kFixedBytes + status.parameters.size() + status.outputs.size() + json_bytes(status.message);
   for (const auto& condition : status.conditions) {
@@ -110,7 +131,8 @@ std::size_t upper_bound(const api::WorkflowRunStatus& status) {
   }
   for (const auto& row : status.steps) {
     bytes += kRowBytes + json_bytes(row.name) + json_bytes(row.reason) + json_bytes(row.message) +
-             json_bytes(row.task_name) + row.started_at.size() + row.completed_at.size();
+             json_bytes(row.task_name) + json_bytes(row.run_name) + json_bytes(row.compensation_name) +
+             row.items.size() + row.started_at.size() + row.completed_at.size();
   }
   return bytes;
 }
@@ -125,11 +147,17 @@ bool fits(const api::WorkflowRun& run, const api::WorkflowRunStatus& status) {
 
 }  // namespace
 
-api::WorkflowRunStatus running_status(const RunSnapshot& snapshot, Rows rows, StopCause cause) {
+api::WorkflowRunStatus running_status(Plan& plan, StopCause cause, bool compensating) {
+  const auto& snapshot = plan.snapshot;
   const auto& run = *snapshot.run;
-  auto status = started_status(snapshot, std::move(rows));
+  auto status = started_status(plan);
   const std::string progress = describe_progress(status);
-  if (cause != StopCause::None) {
+  if (compensating) {
+    set_phase(status, api::RunPhase::Compensating, api::Health::InProgress, reason_of(cause),
+              describe_stop(snapshot, status.steps, cause) +
+                  "; undoing what was done: " + std::to_string(status.counts.compensated) + " steps undone",
+              run, snapshot.now);
+  } else if (cause != StopCause::None) {
     set_phase(status, api::RunPhase::Running, api::Health::InProgress, reason_of(cause),
               describe_stop(snapshot, status.steps, cause) + "; waiting for what still runs: " + progress,
               run, snapshot.now);
@@ -143,12 +171,12 @@ api::WorkflowRunStatus running_status(const RunSnapshot& snapshot, Rows rows, St
   return status;
 }
 
-api::WorkflowRunStatus final_status(const RunSnapshot& snapshot, Rows rows, Outcome outcome) {
-  auto status = started_status(snapshot, std::move(rows));
+api::WorkflowRunStatus final_status(Plan& plan, Outcome outcome) {
+  auto status = started_status(plan);
   status.outputs = std::move(outcome.outputs);
-  status.completed_at = format_time(snapshot.now);
-  set_phase(status, outcome.phase, health_of(outcome.phase), outcome.reason, outcome.message, *snapshot.run,
-            snapshot.now);
+  status.completed_at = plan.now;
+  set_phase(status, outcome.phase, health_of(outcome.phase), outcome.reason, outcome.message,
+            *plan.snapshot.run, plan.snapshot.now);
   return status;
 }
 
@@ -216,17 +244,22 @@ api::WorkflowRunStatus too_large_status(const RunSnapshot& snapshot, const api::
   status.parameters.clear();
   status.outputs.clear();
   const std::string now = format_time(snapshot.now);
+  std::set<std::size_t> with_children;  // what was to start now is not started
+  for (const auto& [key, child] : snapshot.children) {
+    with_children.insert(key.step);
+  }
   for (std::size_t i = 0; i < status.steps.size(); ++i) {
     const auto& row = status.steps[i];
-    const bool has_task = snapshot.tasks[i] != nullptr;
-    const auto stopped = has_task ? api::StepPhase::Cancelled : api::StepPhase::Skipped;
-    status.steps[i] = {row.name,
-                       api::is_terminal(row.phase) ? row.phase : stopped,
-                       {},
-                       {},
-                       has_task ? row.task_name : "",
-                       {},
-                       {}};
+    const bool started = with_children.count(i) > 0;
+    api::StepStatus small;
+    small.name = row.name;
+    small.phase = api::is_terminal(row.phase) ? row.phase
+                  : started                   ? api::StepPhase::Cancelled
+                                              : api::StepPhase::Skipped;
+    small.task_name = started ? row.task_name : "";
+    small.run_name = started ? row.run_name : "";
+    small.round = row.round;
+    status.steps[i] = std::move(small);
   }
   set_rows(status, std::move(status.steps));
   status.completed_at = now;

@@ -9,10 +9,11 @@ namespace convoke::workflow {
 
 inline constexpr std::size_t kMaxStatusBytes = 256 * 1024;
 
-// The status of a run on its way: Running, or Suspended. `cause` is why it is being ended, if it is.
-api::WorkflowRunStatus running_status(const RunSnapshot& snapshot, Rows rows, StopCause cause);
-// The last status.
-api::WorkflowRunStatus final_status(const RunSnapshot& snapshot, Rows rows, Outcome outcome);
+// The status of a run on its way: Running, Suspended or Compensating. `cause` is why it is being ended, if it
+// is. Takes the plan's rows.
+api::WorkflowRunStatus running_status(Plan& plan, StopCause cause, bool compensating);
+// The last status. Takes the plan's rows.
+api::WorkflowRunStatus final_status(Plan& plan, Outcome outcome);
 
 // A run that never started and never will: Failed, with nothing else.
 api::WorkflowRunStatus refused_status(const api::WorkflowRun& run, const std::string& reason,

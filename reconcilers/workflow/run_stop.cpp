@@ -3,13 +3,14 @@
 #include <algorithm>
 
 #include "controller/base/time_format.h"
+#include "reconcilers/workflow/item_phases.h"
 #include "reconcilers/workflow/reasons.h"
+#include "reconcilers/workflow/run_step.h"
 
 namespace convoke::workflow {
 namespace {
 
 constexpr Duration kDefaultRunTimeout = std::chrono::hours(1);
-constexpr std::size_t kMaxReasonBytes = 256;
 
 StopCause recorded_cause(const api::WorkflowRunStatus& status) {
   for (const auto cause : {StopCause::Cancelled, StopCause::Timeout, StopCause::StepFailed}) {
@@ -20,19 +21,10 @@ StopCause recorded_cause(const api::WorkflowRunStatus& status) {
   return StopCause::None;
 }
 
-bool any_row_fails_run(const Definition& definition, const Rows& rows) {
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (fails_run(definition.step(i), rows[i])) {
-      return true;
-    }
-  }
-  return false;
-}
-
 // Suspending holds only for the version that was seen: a Task that got its agent meanwhile is let finish.
-Json suspend_patch(const api::Task& task) {
+Json suspend_patch(const Child& child) {
   return {{"metadata",
-           {{"resourceVersion", task.meta.resource_version},
+           {{"resourceVersion", child.meta().resource_version},
             {"annotations", {{annotation::kSuspendedByRun, "true"}}}}},
           {"spec", {{"suspend", true}}}};
 }
@@ -40,6 +32,20 @@ Json suspend_patch(const api::Task& task) {
 Json resume_patch() {
   return {{"metadata", {{"annotations", {{annotation::kSuspendedByRun, nullptr}}}}},
           {"spec", {{"suspend", false}}}};
+}
+
+bool can_be_suspended(const Child& child) {
+  if (child.run) {
+    return !child.run->spec.suspend;
+  }
+  const auto phase = child.task->status.phase;
+  return !child.task->spec.suspend && (phase == api::TaskPhase::Pending || phase == api::TaskPhase::Queued);
+}
+
+const char* reason_of_rows(StopCause cause) {
+  return cause == StopCause::Cancelled ? reason::kRunCancelled
+         : cause == StopCause::Timeout ? reason::kRunTimeout
+                                       : reason::kRunFailed;
 }
 
 }  // namespace
@@ -58,23 +64,53 @@ const char* reason_of(StopCause cause) {
   return "";
 }
 
-StopCause find_stop(const RunSnapshot& snapshot, const Rows& rows) {
-  if (const auto recorded = recorded_cause(snapshot.status); recorded != StopCause::None) {
+bool is_cleaning_up(const Plan& plan) {
+  if (plan.snapshot.status.phase == api::RunPhase::Compensating) {
+    return true;
+  }
+  const auto begin = plan.rows.begin() + static_cast<std::ptrdiff_t>(plan.definition.main_steps);
+  return std::any_of(begin, plan.rows.end(),
+                     [](const auto& row) { return row.phase != api::StepPhase::Pending; });
+}
+
+bool any_step_failed(const Plan& plan) {
+  for (std::size_t i = 0; i < plan.definition.main_steps; ++i) {
+    if (fails_run(plan.definition.step(i), plan.rows[i])) {
+      return true;
+    }
+  }
+  return false;
+}
+
+StopCause find_stop(const Plan& plan) {
+  if (const auto recorded = recorded_cause(plan.snapshot.status); recorded != StopCause::None) {
     return recorded;
   }
+  if (is_cleaning_up(plan)) {
+    return StopCause::None;
+  }
   // A cancelled row may be this very stop's work, recorded before the stop itself was.
-  const bool interruptible = std::any_of(rows.begin(), rows.end(), [](const auto& row) {
+  const auto end = plan.rows.begin() + static_cast<std::ptrdiff_t>(plan.definition.main_steps);
+  const bool interruptible = std::any_of(plan.rows.begin(), end, [](const auto& row) {
     return !api::is_terminal(row.phase) || row.phase == api::StepPhase::Cancelled;
   });
-  if (interruptible && snapshot.run->spec.cancel) {
+  if (interruptible && plan.snapshot.run->spec.cancel) {
     return StopCause::Cancelled;
   }
-  if (interruptible && time_left(snapshot) <= Duration::zero()) {
+  if (interruptible && run_deadline(plan.snapshot) <= plan.snapshot.now) {
     return StopCause::Timeout;
   }
-  const bool aborts = snapshot.definition->spec.on_failure == api::FailurePolicy::Abort && !all_ended(rows) &&
-                      any_row_fails_run(*snapshot.definition, rows);
-  return aborts ? StopCause::StepFailed : StopCause::None;
+  // A state machine may answer a failure by a transition.
+  const bool aborts = plan.definition.spec.on_failure != api::FailurePolicy::Continue &&
+                      !plan.definition.is_state_machine() && !main_ended(plan.snapshot, plan.rows);
+  return aborts && any_step_failed(plan) ? StopCause::StepFailed : StopCause::None;
+}
+
+bool is_to_be_undone(const RunSnapshot& snapshot, StopCause cause) {
+  if (cause == StopCause::Cancelled) {
+    return snapshot.run->spec.cancel && snapshot.run->spec.cancel->compensate;
+  }
+  return cause != StopCause::None && snapshot.definition->spec.on_failure == api::FailurePolicy::Compensate;
 }
 
 std::string describe_stop(const RunSnapshot& snapshot, const Rows& rows, StopCause cause) {
@@ -93,65 +129,95 @@ std::string describe_stop(const RunSnapshot& snapshot, const Rows& rows, StopCau
   return {};
 }
 
-void end_pending_rows(const RunSnapshot& snapshot, StopCause cause, Rows& rows) {
-  const std::string now = format_time(snapshot.now);
-  for (auto& row : rows) {
-    if (row.phase != api::StepPhase::Pending) {
-      continue;
-    }
-    if (cause == StopCause::Cancelled) {
-      end_row(row, api::StepPhase::Cancelled, reason::kRunCancelled, "", now);
-    } else {
-      end_row(row, api::StepPhase::Skipped,
-              cause == StopCause::Timeout ? reason::kRunTimeout : reason::kRunFailed, "", now);
+void halt_steps(Plan& plan, StopCause cause) {
+  const Halt halt{reason_of_rows(cause), "run " + describe_stop(plan.snapshot, plan.rows, cause),
+                  is_to_be_undone(plan.snapshot, cause)};
+  for (std::size_t i = 0; i < plan.definition.main_steps; ++i) {
+    auto& row = plan.rows[i];
+    if (row.phase == api::StepPhase::Running) {
+      halt_step(plan, i, halt);
+    } else if (row.phase == api::StepPhase::Pending) {
+      end_row(row, cause == StopCause::Cancelled ? api::StepPhase::Cancelled : api::StepPhase::Skipped,
+              halt.reason, "", plan.now);
     }
   }
 }
 
-std::vector<TaskPatch> cancel_tasks(const RunSnapshot& snapshot, const std::string& why) {
-  std::vector<TaskPatch> patches;
-  for (const auto& task : snapshot.tasks) {
-    if (task && !api::is_terminal(task->status.phase) && !task->spec.cancel) {
-      patches.push_back(
-          {task, {{"spec", {{"cancel", {{"reason", api::cut_text("run " + why, kMaxReasonBytes)}}}}}}});
+void halt_finally(Plan& plan) {
+  const Halt halt{reason::kRunTimeout,
+                  "finally timed out after " + human_duration(run_timeout(plan.definition))};
+  for (std::size_t i = plan.definition.main_steps; i < plan.rows.size(); ++i) {
+    auto& row = plan.rows[i];
+    if (row.phase == api::StepPhase::Running) {
+      halt_step(plan, i, halt);
+    } else if (row.phase == api::StepPhase::Pending) {
+      end_row(row, api::StepPhase::Cancelled, halt.reason, halt.message, plan.now);
     }
   }
-  return patches;
 }
 
-std::vector<TaskPatch> suspend_or_resume_tasks(const RunSnapshot& snapshot) {
-  const bool suspend = snapshot.run->spec.suspend;
-  std::vector<TaskPatch> patches;
-  for (const auto& task : snapshot.tasks) {
-    if (!task || api::is_terminal(task->status.phase)) {
+void cancel_strays(Plan& plan) {
+  for (const auto& [key, child] : plan.snapshot.children) {
+    const auto& row = plan.rows[key.step];
+    if (key.undo || child.ended() || !api::is_terminal(row.phase)) {
       continue;
     }
-    const bool unassigned =
-        task->status.phase == api::TaskPhase::Pending || task->status.phase == api::TaskPhase::Queued;
-    const bool ours = task->meta.annotations.count(annotation::kSuspendedByRun) > 0;
-    if (suspend ? unassigned && !task->spec.suspend : ours) {
-      patches.push_back({task, suspend ? suspend_patch(*task) : resume_patch()});
+    const auto items = ItemPhases::parse(row.items).value_or(ItemPhases());
+    const auto item = static_cast<std::size_t>(std::max(key.item, 0));
+    const bool unknown = key.item < 0 ? row.task_name.empty() && row.run_name.empty()
+                                      : item >= items.size() || items[item] == ItemPhases::kSkipped;
+    if (unknown) {
+      plan.cancel(child, "step " + row.name + " has ended without it");
     }
   }
-  return patches;
+}
+
+void suspend_or_resume(Plan& plan) {
+  const bool suspend = plan.snapshot.run->spec.suspend;
+  for (const auto& [key, child] : plan.snapshot.children) {
+    const bool ours = child.meta().annotations.count(annotation::kSuspendedByRun) > 0;
+    if (!child.ended() && (suspend ? can_be_suspended(child) : ours)) {
+      plan.patches.push_back({child, suspend ? suspend_patch(child) : resume_patch()});
+    }
+  }
 }
 
 Duration run_timeout(const Definition& definition) {
   return definition.spec.timeout.value_or(kDefaultRunTimeout);
 }
 
-Duration time_left(const RunSnapshot& snapshot) {
-  const auto started = parse_time(snapshot.status.started_at);
-  return started ? *started + run_timeout(*snapshot.definition) - snapshot.now
-                 : run_timeout(*snapshot.definition);
+WallTime run_deadline(const RunSnapshot& snapshot) {
+  const auto& status = snapshot.status;
+  const auto started =
+      parse_time(status.round_started_at.empty() ? status.started_at : status.round_started_at);
+  return (started ? *started : snapshot.now) + run_timeout(*snapshot.definition);
+}
+
+std::optional<WallTime> finally_deadline(const Plan& plan) {
+  std::string first;
+  for (std::size_t i = plan.definition.main_steps; i < plan.rows.size(); ++i) {
+    const auto& started = plan.rows[i].started_at;
+    first = first.empty() || (!started.empty() && started < first) ? started : first;
+  }
+  const auto time = parse_time(first);
+  return time ? std::optional(*time + run_timeout(plan.definition)) : std::nullopt;
 }
 
 std::string name_failed_steps(const Definition& definition, const Rows& rows) {
   constexpr std::size_t kShown = 5;
+  // What was cancelled because something else failed is not named beside it.
+  const auto names_run = [&](std::size_t i, bool failed_only) {
+    return fails_run(definition.step(i), rows[i]) &&
+           (!failed_only || rows[i].phase == api::StepPhase::Failed);
+  };
+  bool any_failed = false;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    any_failed = any_failed || names_run(i, true);
+  }
   std::string names;
   std::size_t count = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (fails_run(definition.step(i), rows[i]) && ++count <= kShown) {
+    if (names_run(i, any_failed) && ++count <= kShown) {
       names += (names.empty() ? "\"" : ", \"") + rows[i].name + "\"";
     }
   }

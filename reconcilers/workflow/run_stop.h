@@ -1,40 +1,54 @@
-// When a run must come to its end before all steps are done, and what that asks of its steps and Tasks. Pure.
+// Ending a run before its steps are done: because it was cancelled, its time is up, or a step failed. Pure.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "reconcilers/workflow/run_rows.h"
+#include "reconcilers/workflow/run_plan.h"
 
 namespace convoke::workflow {
 
 enum class StopCause { None, Cancelled, Timeout, StepFailed };
 
-// The reason in the run's status while its Tasks are being ended, and after; empty for None.
+// The reason in the run's status while it is being ended, and after; empty for None.
 const char* reason_of(StopCause cause);
 
 // A cause that was recorded stays the cause. Otherwise, in this order: the run was cancelled, its time is up,
-// a step failed under onFailure Abort. A run whose steps have all ended by themselves is not stopped any
-// more.
-StopCause find_stop(const RunSnapshot& snapshot, const Rows& rows);
+// a step failed and onFailure is not Continue. A run whose steps have all ended by themselves is not stopped
+// any more.
+StopCause find_stop(const Plan& plan);
+
+// True when the steps are over and what is left is to undo them, or `finally`. No new cause counts then.
+bool is_cleaning_up(const Plan& plan);
+
+// True if a step of the workflow (not of finally) failed.
+bool any_step_failed(const Plan& plan);
+
+// Whether what succeeded is to be undone, once the run ends for that cause.
+bool is_to_be_undone(const RunSnapshot& snapshot, StopCause cause);
 
 // What people read, for any cause but None: "cancelled: wrong version", "timed out after 1h".
 std::string describe_stop(const RunSnapshot& snapshot, const Rows& rows, StopCause cause);
 
-// Ends the rows that never started.
-void end_pending_rows(const RunSnapshot& snapshot, StopCause cause, Rows& rows);
+// Ends the steps that never started, halts those that run, and cancels their children.
+void halt_steps(Plan& plan, StopCause cause);
+// The same for `finally`, whose time is up.
+void halt_finally(Plan& plan);
 
-// Sets spec.cancel on each Task that has not ended and does not have it yet.
-std::vector<TaskPatch> cancel_tasks(const RunSnapshot& snapshot, const std::string& why);
+// Cancels children of steps that have ended without having one: a former leader, not knowing that the run was
+// being ended, may have made them late.
+void cancel_strays(Plan& plan);
 
-// Suspends Tasks that no agent has yet while the run is suspended, and resumes those that it suspended
-// otherwise.
-std::vector<TaskPatch> suspend_or_resume_tasks(const RunSnapshot& snapshot);
+// Suspends Tasks that no agent has yet and runs while the run is suspended, and resumes those that it
+// suspended otherwise.
+void suspend_or_resume(Plan& plan);
 
 Duration run_timeout(const Definition& definition);
-// Until the run's time is up; not positive when it is.
-Duration time_left(const RunSnapshot& snapshot);
+// When the run's time is up.
+WallTime run_deadline(const RunSnapshot& snapshot);
+// When the time of finally is up: it has as much as the steps had, from its first start on. Nothing: none of
+// it has started.
+std::optional<WallTime> finally_deadline(const Plan& plan);
 
 // `step "build"`, `steps "build", "test" and 3 more`: those whose row fails the run.
 std::string name_failed_steps(const Definition& definition, const Rows& rows);

@@ -9,8 +9,8 @@ int priority_of(bool initial) {
   return initial ? runtime::kPriorityLow : runtime::kPriorityNormal;
 }
 
-const kube::OwnerReference* controlling_run(const api::Task& task) {
-  const auto* owner = task.meta.controller();
+const kube::OwnerReference* controlling_run(const kube::ObjectMeta& meta) {
+  const auto* owner = meta.controller();
   const bool is_run = owner != nullptr && owner->kind == api::kWorkflowRun.kind &&
                       owner->api_version == api::kWorkflowRun.api_version();
   return is_run ? owner : nullptr;
@@ -36,6 +36,18 @@ bool matters_to_run(const runtime::Store<api::Task>::Change& change) {
          before.meta.owner_references != after.meta.owner_references;
 }
 
+// The run of which this one is a step, when it cares.
+void wake_parent(const runtime::Store<api::WorkflowRun>::Change& change, runtime::WorkQueue& queue) {
+  const auto& run = change.after ? *change.after : *change.before;
+  const auto* owner = controlling_run(run.meta);
+  const bool matters = !change.before || !change.after ||
+                       change.before->status.phase != change.after->status.phase ||
+                       change.before->spec.suspend != change.after->spec.suspend;
+  if (owner != nullptr && matters) {
+    queue.add({run.meta.namespace_, owner->name}, priority_of(change.initial));
+  }
+}
+
 }  // namespace
 
 void RunReconciler::watch(runtime::WorkQueue& queue) {
@@ -52,14 +64,15 @@ void RunReconciler::watch_runs(runtime::WorkQueue& queue) {
     } else {
       forget(change.before->meta.uid);
     }
+    wake_parent(change, queue);
   });
 }
 
 void RunReconciler::watch_tasks(runtime::WorkQueue& queue) {
   caches_.tasks.add_handler([&queue](const runtime::Store<api::Task>::Change& change) {
     const auto& task = change.after ? *change.after : *change.before;
-    const auto* before = change.before ? controlling_run(*change.before) : nullptr;
-    const auto* owner = controlling_run(task);
+    const auto* before = change.before ? controlling_run(change.before->meta) : nullptr;
+    const auto* owner = controlling_run(task.meta);
     if (!matters_to_run(change)) {
       return;
     }

@@ -1,12 +1,11 @@
 #include "reconcilers/workflow/workflow_decide.h"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 #include <utility>
 
 #include "controller/base/time_format.h"
-#include "reconcilers/workflow/child_name.h"
-#include "reconcilers/workflow/parameters.h"
 #include "reconcilers/workflow/reasons.h"
 #include "reconcilers/workflow/revision.h"
 
@@ -16,7 +15,7 @@ namespace {
 constexpr char kPhaseReady[] = "Ready";
 constexpr char kPhaseInvalid[] = "Invalid";
 constexpr char kPhaseSuspended[] = "Suspended";
-constexpr char kTriggeredByCreate[] = "Create";
+constexpr std::ptrdiff_t kMaxPastEvents = 200;
 
 void set_counts(const Runs& runs, api::WorkflowStatus& status) {
   const auto start_of = [](const api::WorkflowRun& run) {
@@ -95,58 +94,21 @@ Status keep_revision(const WorkflowSnapshot& snapshot, WorkflowDecision& decisio
   return {};
 }
 
-Json created_run(const api::Workflow& workflow, const std::string& name, const std::string& revision) {
-  kube::ObjectMeta meta;
-  meta.namespace_ = workflow.meta.namespace_;
-  meta.name = name;
-  meta.labels[api::label::kWorkflow] = fit_name(workflow.meta.name);
-  meta.owner_references.push_back(owner_reference(workflow));
-  return {
-      {"apiVersion", api::kWorkflowRun.api_version()},
-      {"kind", api::kWorkflowRun.kind},
-      {"metadata", kube::meta_to_json(meta)},
-      {"spec",
-       {{"workflowName", workflow.meta.name}, {"revision", revision}, {"triggeredBy", kTriggeredByCreate}}}};
-}
-
-bool has_run(const Runs& runs, const std::string& name, const std::string& owner_uid) {
-  return std::any_of(runs.begin(), runs.end(), [&](const auto& run) {
-    const auto* owner = run->meta.controller();
-    return run->meta.name == name && owner != nullptr && owner->uid == owner_uid;
-  });
-}
-
-// Fires the Create trigger if it is due, and says in words what the triggers do.
-std::string pull_trigger(const WorkflowSnapshot& snapshot, WorkflowDecision& decision) {
-  const auto& workflow = *snapshot.workflow;
-  const auto& spec = workflow.spec;
-  auto& status = decision.status;
-  if (std::find(spec.triggers.begin(), spec.triggers.end(), api::TriggerType::Create) ==
-      spec.triggers.end()) {
-    return "runs start by hand";
+// Deletes what the history limits do not keep, and remembers the events among it: an event that is sent again
+// starts no second run.
+void forget_runs(const WorkflowSnapshot& snapshot, WorkflowDecision& decision) {
+  decision.delete_runs = runs_to_delete(snapshot.workflow->spec.history_limits, snapshot.runs);
+  auto& past = decision.status.past_events;
+  for (const auto& run : decision.delete_runs) {
+    const auto key = run->meta.annotations.find(annotation::kEventKey);
+    if (key != run->meta.annotations.end() &&
+        std::find(past.begin(), past.end(), key->second) == past.end()) {
+      past.push_back(key->second);
+    }
   }
-  if (!status.created_run.empty()) {
-    return "trigger Create made run " + status.created_run;
+  if (std::ssize(past) > kMaxPastEvents) {
+    past.erase(past.begin(), past.end() - kMaxPastEvents);
   }
-  if (spec.suspend) {
-    return "triggers are suspended";
-  }
-  const auto needy = std::find_if(spec.parameters.begin(), spec.parameters.end(),
-                                  [](const auto& parameter) { return !needs_no_value(parameter); });
-  if (needy != spec.parameters.end()) {
-    return "runs start by hand, because parameter \"" + needy->name + "\" is required and has no default";
-  }
-  if (snapshot.run_refused) {
-    return "trigger Create cannot make its run: " + snapshot.run_refused->message;
-  }
-  const auto name = snapshot.run_name_taken
-                        ? alternative_created_run_name(workflow.meta.name, workflow.meta.uid)
-                        : created_run_name(workflow.meta.name, workflow.meta.uid);
-  if (!has_run(snapshot.runs, name, workflow.meta.uid)) {
-    decision.create_run = created_run(workflow, name, status.current_revision);
-  }
-  status.created_run = name;
-  return "trigger Create made run " + name;
 }
 
 void refuse(const WorkflowSnapshot& snapshot, const Error& error, WorkflowDecision& decision) {
@@ -159,13 +121,18 @@ void accept(const WorkflowSnapshot& snapshot, WorkflowDecision& decision) {
     refuse(snapshot, kept.error(), decision);
     return;
   }
-  const auto triggers = pull_trigger(snapshot, decision);
+  auto fired = decide_triggers(
+      {*snapshot.workflow, snapshot.runs, snapshot.run_names_taken, snapshot.runs_refused, snapshot.now},
+      decision.status);
+  decision.cancel_runs = std::move(fired.cancel);
+  decision.create_runs = std::move(fired.start);
+  decision.wake = fired.wake;
   const bool suspended = snapshot.workflow->spec.suspend;
   const auto& status = decision.status;
   set_state(snapshot, suspended ? kPhaseSuspended : kPhaseReady, api::Health::Current,
             suspended ? reason::kSuspended : reason::kAccepted,
             "revision " + std::to_string(status.current_revision_number) + " (" + status.current_revision +
-                "): " + triggers,
+                "): " + fired.summary,
             decision.status);
 }
 
@@ -180,7 +147,7 @@ WorkflowDecision decide(const WorkflowSnapshot& snapshot) {
     refuse(snapshot, snapshot.definition.error(), decision);
   }
   set_counts(snapshot.runs, decision.status);
-  decision.delete_runs = runs_to_delete(snapshot.workflow->spec.history_limits, snapshot.runs);
+  forget_runs(snapshot, decision);
   decision.delete_revisions =
       revisions_to_delete(decision.status.current_revision, snapshot.revisions, snapshot.runs);
   return decision;
@@ -191,6 +158,7 @@ bool differs_in_counts_only(const api::WorkflowStatus& a, const api::WorkflowSta
   without.active_runs = a.active_runs;
   without.last_run = a.last_run;
   without.last_run_phase = a.last_run_phase;
+  without.past_events = a.past_events;
   return without == a;
 }
 
@@ -206,10 +174,8 @@ std::vector<EventNote> events_between(const api::WorkflowStatus& before, const a
         {runtime::EventType::Normal, reason::kAccepted, "Check",
          "revision " + std::to_string(after.current_revision_number) + " is " + after.current_revision});
   }
-  if (before.created_run != after.created_run) {
-    notes.push_back({runtime::EventType::Normal, reason::kRunCreated, "Trigger",
-                     "trigger Create made run " + after.created_run});
-  }
+  auto fired = trigger_events(before, after);
+  notes.insert(notes.end(), std::make_move_iterator(fired.begin()), std::make_move_iterator(fired.end()));
   return notes;
 }
 

@@ -1,9 +1,11 @@
 // What to do next for one Workflow: accept its definition or say what is wrong with it, keep it as a
-// revision, fire the Create trigger once, and forget old runs and revisions. Pure; safe from every thread.
+// revision, fire its triggers, and forget old runs and revisions. Pure; safe from every thread.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "reconcilers/workflow/definition.h"
 #include "reconcilers/workflow/history.h"
 #include "reconcilers/workflow/run_events.h"
+#include "reconcilers/workflow/trigger_decide.h"
 
 namespace convoke::workflow {
 
@@ -19,22 +22,24 @@ using WorkflowPtr = std::shared_ptr<const api::Workflow>;
 
 struct WorkflowSnapshot {
   WorkflowPtr workflow;
-  Result<DefinitionPtr> definition;  // checked
-  Runs runs;                         // of this Workflow, in any phase
-  Revisions revisions;               // that it owns
-  bool revision_name_taken = false;  // a foreign object has the revision's first name
-  bool run_name_taken = false;       // a foreign object has the created run's first name
-  std::optional<Error> run_refused;  // the API server refuses the run that the trigger makes
+  Result<DefinitionPtr> definition;                // checked
+  Runs runs;                                       // of this Workflow, in any phase
+  Revisions revisions;                             // that it owns
+  bool revision_name_taken = false;                // a foreign object has the revision's first name
+  std::set<std::string> run_names_taken = {};      // names of runs to create that foreign objects have
+  std::map<std::string, Error> runs_refused = {};  // by trigger: why the API server does not take its run
   WallTime now;
 };
 
-// Carried out in this order: the revision, the run, the status, the deletions.
+// Carried out in this order: the revision, the new runs, the cancellations, the status, the deletions.
 struct WorkflowDecision {
   std::optional<api::ControllerRevision> create_revision;
   // An old definition is the current one again: its revision gets the next number.
   std::shared_ptr<const api::ControllerRevision> renumber_revision;
   std::int64_t revision_number = 0;
-  std::optional<Json> create_run;
+  std::vector<RunStart> create_runs;
+  Runs cancel_runs;
+  std::optional<WallTime> wake;  // when a trigger fires next
   api::WorkflowStatus status;
   Runs delete_runs;
   Revisions delete_revisions;
@@ -42,7 +47,8 @@ struct WorkflowDecision {
 
 WorkflowDecision decide(const WorkflowSnapshot& snapshot);
 
-// True if only counts differ: what may wait to be written.
+// True if only counts and the list of past events differ: what may wait to be written. Runs are deleted once
+// it is.
 bool differs_in_counts_only(const api::WorkflowStatus& a, const api::WorkflowStatus& b);
 
 // To be recorded once `after` is written over `before`.

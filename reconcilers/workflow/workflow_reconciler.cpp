@@ -1,9 +1,12 @@
 #include "reconcilers/workflow/workflow_reconciler.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "reconcilers/api/spec_problems.h"
 #include "reconcilers/workflow/reasons.h"
+#include "reconcilers/workflow/trigger_check.h"
+#include "reconcilers/workflow/trigger_run.h"
 #include "reconcilers/workflow/workflow_audit.h"
 
 namespace convoke::workflow {
@@ -14,15 +17,25 @@ using runtime::ReconcileResult;
 using runtime::RequeueAfter;
 using runtime::Retry;
 
-bool is_controlled_by(const kube::ObjectMeta& meta, const std::string& uid) {
-  const auto* owner = meta.controller();
-  return owner != nullptr && owner->uid == uid;
-}
+// The wall clock may be set while a reconcile waits for a time on it.
+constexpr Duration kLongestSleep = std::chrono::minutes(10);
 
 // An answer about this object rather than about the moment; quotas and policies may change, so it is asked
 // again.
 bool is_refusal(const Error& error) {
   return error.http_status != 0 && (error.code == ErrorCode::Invalid || error.code == ErrorCode::Forbidden);
+}
+
+constexpr Duration kAskAgain = std::chrono::minutes(1);
+
+// What `result` says, but no later than at `wake`.
+ReconcileResult wake_at(ReconcileResult result, std::optional<WallTime> wake, WallTime now) {
+  const auto* requeue = std::get_if<RequeueAfter>(&result);
+  if (!wake || (requeue == nullptr && !std::holds_alternative<Done>(result))) {
+    return result;
+  }
+  const Duration sleep = std::clamp<Duration>(*wake - now, std::chrono::milliseconds(1), kLongestSleep);
+  return RequeueAfter{requeue == nullptr ? sleep : std::min(sleep, requeue->delay)};
 }
 
 }  // namespace
@@ -49,7 +62,7 @@ ReconcileResult WorkflowReconciler::reconcile(const kube::ObjectKey& key) {
     decision = decide(snapshot);
     auto complete = keep_revision(decision, snapshot);
     if (complete && *complete) {
-      complete = create_run(decision, snapshot);
+      complete = create_runs(decision, snapshot);
     }
     if (!complete) {
       return Retry{complete.error()};
@@ -58,9 +71,17 @@ ReconcileResult WorkflowReconciler::reconcile(const kube::ObjectKey& key) {
       break;
     }
   }
+  if (auto cancelled = cancel_runs(decision); !cancelled) {
+    return Retry{cancelled.error()};
+  }
   auto result = record(*workflow, decision);
   const bool done = std::holds_alternative<Done>(result) || std::holds_alternative<RequeueAfter>(result);
-  return done && snapshot.run_refused ? Retry{*snapshot.run_refused} : std::move(result);
+  if (done && !snapshot.runs_refused.empty()) {
+    // The pauses of a Retry grow beyond the next time of a schedule.
+    return decision.wake ? wake_at(RequeueAfter{kAskAgain}, decision.wake, snapshot.now)
+                         : Retry{snapshot.runs_refused.begin()->second};
+  }
+  return wake_at(std::move(result), decision.wake, snapshot.now);
 }
 
 WorkflowSnapshot WorkflowReconciler::observe(const WorkflowPtr& workflow) {
@@ -69,7 +90,7 @@ WorkflowSnapshot WorkflowReconciler::observe(const WorkflowPtr& workflow) {
           caches_.runs.by_index(api::index::kRunsByWorkflow, workflow->meta.key().str()),
           caches_.revisions.by_index(api::index::kRevisionsByOwner, workflow->meta.uid),
           false,
-          false,
+          {},
           {},
           clock_.wall_now()};
 }
@@ -78,8 +99,14 @@ Result<DefinitionPtr> WorkflowReconciler::check(const api::Workflow& workflow) {
   if (const auto problems = api::spec_problems(workflow.malformed); !problems.empty()) {
     return Error{ErrorCode::Invalid, api::describe_problems(problems), reason::kInvalidDefinition};
   }
-  return definitions_.get_or_parse(workflow.meta.uid + "/" + std::to_string(workflow.meta.generation),
-                                   workflow.spec_json, "spec");
+  auto definition = definitions_.get_or_parse(
+      workflow.meta.uid + "/" + std::to_string(workflow.meta.generation), workflow.spec_json, "spec");
+  if (definition) {
+    if (auto status = check_triggers((*definition)->spec); !status) {
+      return status.error();
+    }
+  }
+  return definition;
 }
 
 Result<bool> WorkflowReconciler::keep_revision(const WorkflowDecision& decision, WorkflowSnapshot& snapshot) {
@@ -124,12 +151,21 @@ Status WorkflowReconciler::renumber(const api::ControllerRevision& revision, std
   return {};
 }
 
-Result<bool> WorkflowReconciler::create_run(const WorkflowDecision& decision, WorkflowSnapshot& snapshot) {
-  if (!decision.create_run) {
-    return true;
+Result<bool> WorkflowReconciler::create_runs(const WorkflowDecision& decision, WorkflowSnapshot& snapshot) {
+  bool complete = true;
+  for (const auto& start : decision.create_runs) {
+    const auto created = create_run(start, snapshot);
+    if (!created) {
+      return created.error();
+    }
+    complete = complete && *created;
   }
-  const kube::ObjectKey key{snapshot.workflow->meta.namespace_, decision.status.created_run};
-  auto answer = client_.create(api::kWorkflowRun, *decision.create_run);
+  return complete;
+}
+
+Result<bool> WorkflowReconciler::create_run(const RunStart& start, WorkflowSnapshot& snapshot) {
+  const kube::ObjectKey key{snapshot.workflow->meta.namespace_, start.name};
+  auto answer = client_.create(api::kWorkflowRun, start.manifest);
   if (answer && options_.audit != nullptr) {
     options_.audit->record(
         audit_of_creation(api::kWorkflowRun, *answer, "Workflow/" + snapshot.workflow->meta.name));
@@ -139,7 +175,7 @@ Result<bool> WorkflowReconciler::create_run(const WorkflowDecision& decision, Wo
   }
   if (!answer) {
     if (is_refusal(answer.error())) {
-      snapshot.run_refused = answer.error();
+      snapshot.runs_refused.emplace(start.trigger, answer.error());
       return false;
     }
     return answer.error().with_context("creating WorkflowRun " + key.name);
@@ -152,11 +188,26 @@ Result<bool> WorkflowReconciler::create_run(const WorkflowDecision& decision, Wo
   }
   events_.record(api::reference(*snapshot.workflow), runtime::EventType::Warning, reason::kNameConflict,
                  "Trigger", "WorkflowRun " + key.name + " exists and is not of this Workflow");
-  if (std::exchange(snapshot.run_name_taken, true)) {
+  // The next decision chooses another name, unless this was the other one.
+  if (!snapshot.run_names_taken.insert(key.name).second) {
     return Error{ErrorCode::Unavailable,
                  "foreign WorkflowRuns have the names of the run to create: " + key.name};
   }
   return false;
+}
+
+Status WorkflowReconciler::cancel_runs(const WorkflowDecision& decision) {
+  for (const auto& run : decision.cancel_runs) {
+    const Json patch = {{"metadata", {{"uid", run->meta.uid}}},
+                        {"spec", {{"cancel", {{"reason", kReplaced}}}}}};
+    const auto answer = client_.patch(api::kWorkflowRun, run->meta.key(), patch, {kube::PatchType::Merge});
+    if (answer) {
+      caches_.runs.overlay(std::make_shared<const api::WorkflowRun>(api::WorkflowRun::from_json(*answer)));
+    } else if (answer.error().code != ErrorCode::NotFound && answer.error().code != ErrorCode::Conflict) {
+      return answer.error().with_context("cancelling WorkflowRun " + run->meta.key().str());
+    }
+  }
+  return {};
 }
 
 ReconcileResult WorkflowReconciler::record(const api::Workflow& workflow, const WorkflowDecision& decision) {
@@ -172,17 +223,28 @@ ReconcileResult WorkflowReconciler::record(const api::Workflow& workflow, const 
       }
     }
   }
+  // Which events the runs came from must be in the status before they go.
+  if (wait > Duration::zero() && decision.status.past_events != workflow.status.past_events) {
+    return RequeueAfter{wait};
+  }
+  if (auto forgotten = forget(decision); !forgotten) {
+    return Retry{forgotten.error()};
+  }
+  return wait > Duration::zero() ? ReconcileResult(RequeueAfter{wait}) : ReconcileResult(Done{});
+}
+
+Status WorkflowReconciler::forget(const WorkflowDecision& decision) {
   for (const auto& run : decision.delete_runs) {
     if (auto removed = remove(api::kWorkflowRun, run->meta); !removed) {
-      return Retry{removed.error()};
+      return removed;
     }
   }
   for (const auto& revision : decision.delete_revisions) {
     if (auto removed = remove(api::kControllerRevision, revision->meta); !removed) {
-      return Retry{removed.error()};
+      return removed;
     }
   }
-  return wait > Duration::zero() ? ReconcileResult(RequeueAfter{wait}) : ReconcileResult(Done{});
+  return {};
 }
 
 Status WorkflowReconciler::write(const api::Workflow& workflow, const api::WorkflowStatus& status) {

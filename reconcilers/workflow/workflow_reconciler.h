@@ -15,11 +15,11 @@
 #include "controller/runtime/event_recorder.h"
 #include "controller/runtime/reconciler.h"
 #include "controller/runtime/work_queue.h"
+#include "controller/runtime/write_pacer.h"
 #include "reconcilers/api/audit_log.h"
 #include "reconcilers/api/caches.h"
 #include "reconcilers/workflow/definition_cache.h"
 #include "reconcilers/workflow/workflow_decide.h"
-#include "reconcilers/workflow/write_pacer.h"
 
 namespace convoke::workflow {
 
@@ -50,10 +50,13 @@ class WorkflowReconciler final : public runtime::Reconciler {
 
   // Each of these returns false if it learned a new fact: decide again.
   Result<bool> keep_revision(const WorkflowDecision& decision, WorkflowSnapshot& snapshot);
-  Result<bool> create_run(const WorkflowDecision& decision, WorkflowSnapshot& snapshot);
+  Result<bool> create_runs(const WorkflowDecision& decision, WorkflowSnapshot& snapshot);
+  Result<bool> create_run(const RunStart& start, WorkflowSnapshot& snapshot);
+  Status cancel_runs(const WorkflowDecision& decision);
   Status renumber(const api::ControllerRevision& revision, std::int64_t number);
   runtime::ReconcileResult record(const api::Workflow& workflow, const WorkflowDecision& decision);
   Status write(const api::Workflow& workflow, const api::WorkflowStatus& status);
+  Status forget(const WorkflowDecision& decision);
   Status remove(const kube::ResourceType& type, const kube::ObjectMeta& meta);
 
   kube::Client& client_;
@@ -63,7 +66,7 @@ class WorkflowReconciler final : public runtime::Reconciler {
   Logger log_;
   const WorkflowReconcilerOptions options_;
   DefinitionCache definitions_;
-  WritePacer pacer_;
+  runtime::WritePacer pacer_;
 };
 
 }  // namespace convoke::workflow
