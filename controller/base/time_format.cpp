@@ -240,13 +240,8 @@ std::string below_a_minute(Duration duration) {
   if (duration >= seconds(1)) {
     return decimal(value, 1'000'000'000) + "s";
   }
-  if (duration >= milliseconds(1)) {
-    return decimal(value, 1'000'000) + "ms";
-  }
-  if (duration >= microseconds(1)) {
-    return decimal(value, 1'000) + "us";
-  }
-  return std::to_string(value) + "ns";
+  // Never us or ns: the schemas of the API know no smaller unit.
+  return decimal(value, 1'000'000) + "ms";
 }
 
 // "3m12s", or "3m" if nothing of the smaller unit is left.

@@ -7,6 +7,7 @@
 #include "controller/kube/client_metrics.h"
 #include "controller/kube/errors.h"
 #include "controller/kube/json_fields.h"
+#include "controller/kube/pruned_json.h"
 
 namespace convoke::kube {
 namespace {
@@ -307,7 +308,7 @@ void Client::shutdown() {
 Result<Json> Client::exchange_json(HttpRequest request, bool is_write) {
   const auto response = exchange(std::move(request), is_write);
   if (!response) return response.error();
-  auto body = parse_json(response->body);
+  auto body = parse_pruned_json(response->body);
   if (!body) return body.error().with_context("the server's answer cannot be read");
   if (!body->is_object()) return {ErrorCode::Invalid, "the server's answer is not a JSON object"};
   return body;

@@ -23,6 +23,7 @@ struct HttpRequest {
   std::string content_type = {};  // of the body
   Duration deadline =
       std::chrono::seconds(30);  // for the whole exchange; for a stream: until the headers are there
+  std::map<std::string, std::string> headers = {};  // for an HttpClient (http_client.h) only
 };
 
 struct HttpResponse {

@@ -35,9 +35,11 @@ class Endpoint {
 struct ManagerParts {
   std::vector<Endpoint*> endpoints;
   std::vector<Reflector*> reflectors;
-  LeaderElector* leader = nullptr;                // null: always leading
-  Reflector* leader_watch = nullptr;              // what tells it of its Lease; nothing waits for it
-  std::vector<std::function<void()>> on_leading;  // after the caches synced, before workers start
+  LeaderElector* leader = nullptr;    // null: always leading
+  Reflector* leader_watch = nullptr;  // what tells it of its Lease; nothing waits for it
+  // In this order, after the caches synced and before workers start. One that fails is tried again until it
+  // succeeds, leadership is lost, or the process stops.
+  std::vector<std::function<Status()>> on_leading;
   std::vector<Controller*> controllers;
   ApiEventRecorder* events = nullptr;
 };

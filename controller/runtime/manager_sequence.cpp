@@ -10,6 +10,9 @@ namespace {
 // How long a wait for caches goes on before it looks whether it was asked to stop.
 constexpr std::chrono::milliseconds kSyncSlice{100};
 
+// Between two tries of what has to be done before work begins.
+constexpr std::chrono::seconds kPrepareDelay{1};
+
 // What sending the last Events may take.
 constexpr std::chrono::seconds kFlushTimeout{5};
 
@@ -120,10 +123,26 @@ Status ManagerSequence::start_leadership() {
 }
 
 Status ManagerSequence::start_workers() {
-  for (const auto& prepare : parts_.on_leading) prepare();
+  for (const auto& step : parts_.on_leading) {
+    if (!prepare(step)) return {};
+  }
   for (const auto& worker : parts_.workers) worker->start();
   log_.info("workers started", {{"controllers", parts_.workers.size()}});
   return {};
+}
+
+bool ManagerSequence::prepare(const std::function<Status()>& step) {
+  while (!ending()) {
+    const Status done = step();
+    if (done) return !ending();
+    log_.warn("what a leader needs is not there yet; it is tried again",
+              {{"error", done.error().describe()}});
+    const MonotonicTime again = clock_.monotonic_now() + kPrepareDelay;
+    const MutexLock lock(mutex_);
+    while (!stop_requested_ && !lost_ && changed_->wait_until(mutex_, again)) {
+    }
+  }
+  return false;
 }
 
 void ManagerSequence::drain_workers() {

@@ -55,7 +55,7 @@ struct SequenceParts {
   std::vector<Endpoint*> endpoints;
   std::vector<std::unique_ptr<CachePart>> caches;
   std::unique_ptr<LeaderPart> leader;  // null: always leading
-  std::vector<std::function<void()>> on_leading;
+  std::vector<std::function<Status()>> on_leading;
   std::vector<std::unique_ptr<WorkerPart>> workers;
   std::unique_ptr<EventPart> events;  // may be null
 };
@@ -85,6 +85,8 @@ class ManagerSequence {
   Status start_caches();
   Status start_leadership();
   Status start_workers();
+
+  bool prepare(const std::function<Status()>& step);  // false: told to end before it succeeded
 
   void drain_workers();
   void stop_caches();

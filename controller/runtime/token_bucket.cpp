@@ -28,6 +28,10 @@ bool TokenBucket::take(MonotonicTime now) {
   return true;
 }
 
+void TokenBucket::put_back() {
+  tokens_ = std::min(burst_, tokens_ + 1.0);
+}
+
 void TokenBucket::set_rate(double per_second, int burst, MonotonicTime now) {
   tokens_ = std::clamp(tokens_at(now) + std::max(burst - burst_, 0.0), 0.0, static_cast<double>(burst));
   as_of_ = now;
@@ -37,7 +41,7 @@ void TokenBucket::set_rate(double per_second, int burst, MonotonicTime now) {
 
 MonotonicTime TokenBucket::available_at(MonotonicTime now) const {
   const double missing = 1.0 - tokens_at(now);
-  if (missing <= 0) return now;
+  if (missing <= kRounding) return now;
   const std::chrono::duration<double> wait(missing / per_second_);
   return now + std::chrono::ceil<Duration>(wait);
 }

@@ -11,6 +11,8 @@ class TokenBucket {
   TokenBucket(double per_second, int burst, MonotonicTime now);
 
   bool take(MonotonicTime now);
+  // What was taken was not used.
+  void put_back();
   // When take() will succeed if nobody else takes before.
   MonotonicTime available_at(MonotonicTime now) const;
   // From `now` on. What is there stays, up to the new burst; a larger burst is there at once.

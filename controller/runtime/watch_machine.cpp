@@ -6,6 +6,7 @@
 
 #include "controller/base/time_format.h"
 #include "controller/kube/errors.h"
+#include "controller/kube/pruned_json.h"
 
 namespace convoke::runtime::watch {
 namespace {
@@ -223,7 +224,7 @@ Step step(State state, Input input) {
 }
 
 Result<EventReceived> parse_event(std::string_view line) {
-  auto event = parse_json(line);
+  auto event = kube::parse_pruned_json(line);
   if (!event) {
     return event.error().with_context("reading a watch event");
   }

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "controller/runtime/fair_queue.h"
 #include "controller/runtime/object_key_hash.h"
 #include "controller/runtime/work_queue_metrics.h"
 
@@ -28,10 +30,43 @@ struct Item {
   MonotonicTime due = {};  // when delayed
 };
 
-struct ReadyOrder {
-  bool operator()(const Item* a, const Item* b) const {
-    return a->priority != b->priority ? a->priority > b->priority : a->sequence < b->sequence;
+struct FirstInFirst {
+  bool operator()(const Item* a, const Item* b) const { return a->sequence < b->sequence; }
+};
+
+// What is ready, by priority; namespaces take turns within one.
+class ReadyItems {
+ public:
+  void insert(Item* item) {
+    levels_[item->priority].insert(item->key.namespace_, item);
+    ++size_;
   }
+  bool erase(Item* item) {
+    const auto level = levels_.find(item->priority);
+    if (level == levels_.end() || !level->second.erase(item->key.namespace_, item)) return false;
+    removed_from(level);
+    return true;
+  }
+  Item* pop(const std::map<std::string, double>& weights) {
+    const auto level = levels_.begin();
+    const auto weight = weights.find(level->second.next_flow());
+    Item* const item = level->second.pop(weight == weights.end() ? 1 : weight->second);
+    removed_from(level);
+    return item;
+  }
+  bool empty() const { return size_ == 0; }
+  std::size_t size() const { return size_; }
+
+ private:
+  using Levels = std::map<int, FairQueue<Item, FirstInFirst>, std::greater<>>;
+
+  void removed_from(Levels::iterator level) {
+    if (level->second.empty()) levels_.erase(level);
+    --size_;
+  }
+
+  Levels levels_;
+  std::size_t size_ = 0;
 };
 
 struct DueOrder {
@@ -63,7 +98,8 @@ struct WorkQueue::Impl {
   mutable Mutex mutex;
   std::unique_ptr<Condition> changed;
   std::unordered_map<kube::ObjectKey, std::unique_ptr<Item>, ObjectKeyHash> items GUARDED_BY(mutex);
-  std::set<Item*, ReadyOrder> ready GUARDED_BY(mutex);
+  ReadyItems ready GUARDED_BY(mutex);
+  std::map<std::string, double> weights GUARDED_BY(mutex);
   std::set<Item*, DueOrder> delayed GUARDED_BY(mutex);
   std::unordered_set<Item*> processing GUARDED_BY(mutex);
   std::unordered_map<kube::ObjectKey, int, ObjectKeyHash> failures GUARDED_BY(mutex);
@@ -84,7 +120,7 @@ Item& WorkQueue::Impl::item_of(const kube::ObjectKey& key) {
 void WorkQueue::Impl::make_dirty(Item& item, int priority, MonotonicTime now) {
   if (item.dirty) {
     if (priority > item.priority) {
-      const bool was_ready = ready.erase(&item) > 0;
+      const bool was_ready = ready.erase(&item);
       item.priority = priority;
       if (was_ready) {
         ready.insert(&item);
@@ -141,8 +177,7 @@ void WorkQueue::Impl::promote_due(MonotonicTime now) {
 }
 
 kube::ObjectKey WorkQueue::Impl::hand_out(MonotonicTime now) {
-  Item& item = **ready.begin();
-  ready.erase(ready.begin());
+  Item& item = *ready.pop(weights);
   metrics.taken(now - item.dirty_since);
   item.dirty = false;
   item.processing = true;
@@ -261,6 +296,11 @@ void WorkQueue::done(const kube::ObjectKey& key) {
     impl_->items.erase(found);
   }
   impl_->report(now);
+}
+
+void WorkQueue::set_weights(std::map<std::string, double> weights) {
+  MutexLock lock(impl_->mutex);
+  impl_->weights = std::move(weights);
 }
 
 void WorkQueue::shut_down() {

@@ -3,6 +3,9 @@
 // (queue, dirty and processing sets and a waiting heap), with priorities as controller-runtime's priority
 // queue. Delays need no thread: they are part of what get() waits for.
 //
+// Within a priority the namespaces take turns, by weight (fair_share.h), so that ten thousand keys of one do
+// not delay the few of another; within a namespace it is first in, first out.
+//
 // A key has at most one next time: adding it at once makes a delay of it moot, and while it is ready a new
 // delay is ignored, because the reconcile to come decides anew.
 //
@@ -10,8 +13,10 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "controller/base/clock.h"
 #include "controller/kube/object.h"
@@ -20,7 +25,7 @@ namespace convoke::runtime {
 
 class WorkQueueMetrics;  // work_queue_metrics.h: workqueue_*
 
-// Higher first; equal priorities are first in, first out.
+// Higher first.
 inline constexpr int kPriorityLow = -100;  // initial list and resync
 inline constexpr int kPriorityNormal = 0;
 inline constexpr int kPriorityHigh = 100;  // a decision waits to be written
@@ -48,6 +53,9 @@ class WorkQueue {
   // Blocks for the next key; none once shut down. Every key got must be given to done().
   std::optional<kube::ObjectKey> get();
   void done(const kube::ObjectKey& key);
+
+  // How many turns a namespace gets; 1 if it is not among them. Weights are positive.
+  void set_weights(std::map<std::string, double> weights);
 
   // No further keys are handed out; get() returns none to every waiting worker. Adds are ignored.
   void shut_down();

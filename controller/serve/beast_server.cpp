@@ -1,172 +1,31 @@
-// HttpServer over Boost.Beast: one thread, one io_context, so that no state here needs a lock. Every
-// exception and error code of Boost ends in this file.
+// HttpServer over Boost.Beast: one thread and one io_context for all that goes over the network, so that no
+// state here needs a lock; handlers may have threads of their own. Every exception and error code of Boost
+// ends in this folder.
 #include <memory>
-#include <optional>
 #include <unordered_map>
 #include <utility>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
 
 #include "controller/serve/address.h"
+#include "controller/serve/beast_session.h"
 #include "controller/serve/http_server.h"
+#include "controller/serve/request_workers.h"
+#include "controller/serve/server_tls.h"
 
 namespace convoke::serve {
 
 namespace {
 
-namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = boost::beast::http;
-using asio::ip::tcp;
+using namespace internal;
 
 // How long accepting rests after it failed (no file descriptors left, most likely).
 constexpr std::chrono::milliseconds kAcceptRest{100};
-
-constexpr char kPlainText[] = "text/plain; charset=utf-8";
-// How much of a refused request is read away, so that the client sees the answer before the connection
-// breaks.
-constexpr std::size_t kMaxDrainBytes = 65'536;
-
-// What sessions need of the server that they belong to.
-class SessionOwner {
- public:
-  virtual ~SessionOwner() = default;
-  virtual ServeResponse answer(const ServeRequest& request) = 0;
-  virtual void ended(const void* session) = 0;
-};
-
-ServeRequest to_serve_request(const http::request<http::empty_body>& request) {
-  const std::string target(request.target());
-  const auto mark = target.find('?');
-  ServeRequest out{std::string(request.method_string()), target.substr(0, mark), {}};
-  if (mark != std::string::npos) out.query = target.substr(mark + 1);
-  return out;
-}
-
-// The status for a request that could not be read; none for a connection that just ended.
-std::optional<http::status> status_of(beast::error_code error) {
-  if (error == http::error::header_limit) return http::status::request_header_fields_too_large;
-  if (error == http::error::body_limit || error == http::error::unexpected_body) {
-    return http::status::payload_too_large;
-  }
-  if (error == http::error::end_of_stream || error == http::error::partial_message) return std::nullopt;
-  if (error.category() == http::make_error_code(http::error::bad_method).category())
-    return http::status::bad_request;
-  return std::nullopt;
-}
-
-// One connection: read a request, write its answer, and again. Keeps itself alive through the pending
-// operation.
-class Session : public std::enable_shared_from_this<Session> {
- public:
-  Session(tcp::socket socket, SessionOwner& owner, const HttpServerOptions& options)
-      : stream_(std::move(socket)), owner_(owner), options_(options) {}
-
-  void read() {
-    parser_.emplace();
-    parser_->header_limit(options_.max_header_bytes);
-    parser_->body_limit(0);
-    // One deadline for the whole request, however slowly its bytes drip in.
-    stream_.expires_after(options_.timeout);
-    reading_ = true;
-    http::async_read(
-        stream_, buffer_, *parser_,
-        [self = shared_from_this()](beast::error_code error, std::size_t) { self->on_read(error); });
-  }
-
-  // Ends at once if idle, else after the answer that is being written.
-  void finish() {
-    finishing_ = true;
-    if (reading_) stream_.cancel();
-  }
-
- private:
-  void on_read(beast::error_code error) {
-    reading_ = false;
-    if (error) {
-      const auto status = finishing_ ? std::nullopt : status_of(error);
-      if (!status) return end();
-      const std::string reason(http::obsolete_reason(*status));
-      refused_ = true;
-      return write(make_response({static_cast<int>(*status), kPlainText, reason + "\n"}, false, false));
-    }
-    const auto& request = parser_->get();
-    const bool keep_alive = request.keep_alive() && !finishing_;
-    const bool head = request.method() == http::verb::head;
-    if (!head && request.method() != http::verb::get) {
-      auto response = make_response({405, kPlainText, "only GET and HEAD are served\n"}, keep_alive, false);
-      response.set(http::field::allow, "GET, HEAD");
-      return write(std::move(response));
-    }
-    write(make_response(owner_.answer(to_serve_request(request)), keep_alive, head));
-  }
-
-  static http::response<http::string_body> make_response(ServeResponse answer, bool keep_alive, bool head) {
-    http::response<http::string_body> response;
-    response.version(11);
-    response.result(static_cast<unsigned>(answer.status));
-    response.set(http::field::content_type, answer.content_type);
-    response.set(http::field::cache_control, "no-store");
-    response.set("X-Content-Type-Options", "nosniff");
-    response.content_length(answer.body.size());
-    response.keep_alive(keep_alive);
-    if (!head) response.body() = std::move(answer.body);
-    return response;
-  }
-
-  void write(http::response<http::string_body> response) {
-    response_ = std::move(response);
-    stream_.expires_after(options_.timeout);
-    http::async_write(stream_, *response_, [self = shared_from_this()](beast::error_code error, std::size_t) {
-      self->on_written(error);
-    });
-  }
-
-  void on_written(beast::error_code error) {
-    const bool again = !error && response_->keep_alive() && !finishing_;
-    response_.reset();
-    if (again) return read();
-    if (error || !refused_) return end();
-    beast::error_code ignored;
-    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-    drain(0);
-  }
-
-  void drain(std::size_t drained) {
-    if (drained > kMaxDrainBytes || finishing_) return end();
-    buffer_.clear();
-    reading_ = true;
-    stream_.async_read_some(buffer_.prepare(options_.max_header_bytes),
-                            [self = shared_from_this(), drained](beast::error_code error, std::size_t bytes) {
-                              self->reading_ = false;
-                              if (error) return self->end();
-                              self->drain(drained + bytes);
-                            });
-  }
-
-  void end() {
-    beast::error_code ignored;
-    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-    stream_.close();
-    owner_.ended(this);
-  }
-
-  beast::tcp_stream stream_;
-  SessionOwner& owner_;
-  const HttpServerOptions& options_;
-  beast::flat_buffer buffer_;
-  std::optional<http::request_parser<http::empty_body>> parser_;
-  std::optional<http::response<http::string_body>> response_;
-  bool reading_ = false;
-  bool finishing_ = false;
-  bool refused_ = false;
-};
 
 class BeastServer final : public HttpServer, public SessionOwner {
  public:
@@ -177,8 +36,13 @@ class BeastServer final : public HttpServer, public SessionOwner {
   Status start() override {
     const auto address = parse_listen_address(address_);
     if (!address) return address.error();
+    if (options_.tls) {
+      tls_ = std::make_unique<ServerTls>(clock_, *options_.tls, options_.on_tls_problem);
+      if (auto loaded = tls_->load(); !loaded) return loaded;
+    }
     if (auto bound = listen(*address); !bound) return bound;
     accept();
+    if (options_.workers > 0) workers_ = std::make_unique<RequestWorkers>(clock_, options_.workers);
     thread_ = clock_.start_thread("http", [this] { io_.run(); });
     return {};
   }
@@ -188,6 +52,7 @@ class BeastServer final : public HttpServer, public SessionOwner {
     asio::post(io_, [this] { begin_stop(); });
     thread_->join();
     thread_.reset();
+    workers_.reset();
   }
 
   int port() const override { return port_; }
@@ -233,11 +98,21 @@ class BeastServer final : public HttpServer, public SessionOwner {
       accepting_ = false;
       if (stopping_) return;
       if (error) return rest();
-      auto session = std::make_shared<Session>(std::move(socket), *this, options_);
-      sessions_.emplace(session.get(), session.get());
-      session->read();
+      if (tls_) {
+        const auto context = tls_->current();
+        add_session(TlsStream(beast::tcp_stream(std::move(socket)), *context), context);
+      } else {
+        add_session(beast::tcp_stream(std::move(socket)), nullptr);
+      }
       accept();
     });
+  }
+
+  template <class Stream>
+  void add_session(Stream stream, std::shared_ptr<void> keep) {
+    auto session = std::make_shared<Session<Stream>>(std::move(stream), std::move(keep), *this, options_);
+    sessions_.emplace(session.get(), session.get());
+    session->begin();
   }
 
   void rest() {
@@ -255,7 +130,19 @@ class BeastServer final : public HttpServer, public SessionOwner {
     for (const auto& [id, session] : sessions_) session->finish();
   }
 
-  ServeResponse answer(const ServeRequest& request) override {
+  void answer(ServeRequest request, std::function<void(ServeResponse)> done) override {
+    if (!workers_) return done(ask_handler(request));
+    // The guard keeps the server's thread until the answer is there.
+    workers_->add([this, request = std::move(request), done = std::move(done),
+                   guard = asio::make_work_guard(io_)]() mutable {
+      asio::post(io_, [done = std::move(done), response = ask_handler(request)]() mutable {
+        done(std::move(response));
+      });
+      guard.reset();
+    });
+  }
+
+  ServeResponse ask_handler(const ServeRequest& request) {
     try {
       return handler_(request);
     } catch (const std::exception& error) {
@@ -263,7 +150,7 @@ class BeastServer final : public HttpServer, public SessionOwner {
     }
   }
 
-  void ended(const void* session) override {
+  void ended(const SessionBase* session) override {
     sessions_.erase(session);
     accept();
   }
@@ -276,10 +163,12 @@ class BeastServer final : public HttpServer, public SessionOwner {
   asio::io_context io_{1};
   tcp::acceptor acceptor_{io_};
   asio::steady_timer rest_{io_};
-  std::unordered_map<const void*, Session*> sessions_;  // each lives until it says that it ended
+  std::unordered_map<const SessionBase*, SessionBase*> sessions_;  // each lives until it says that it ended
   bool accepting_ = false;
   bool stopping_ = false;
   int port_ = 0;
+  std::unique_ptr<ServerTls> tls_;
+  std::unique_ptr<RequestWorkers> workers_;
   std::unique_ptr<Thread> thread_;
 };
 
