@@ -3,15 +3,17 @@
 //
 // Errors: Invalid. The message has one line for each mistake, with file, line, column and key, or the flag:
 //   /etc/convoke/config.yaml:7:3: workers.tasks: there is no such key; did you mean workers.task? known here:
-//   task, workflowRun, workflow, agent
+//   task, workflowRun, workflow, agent, dispatch
 #pragma once
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "controller/base/clock.h"
 #include "controller/base/logging.h"
 #include "controller/base/result.h"
+#include "reconcilers/task/assignment_rule.h"
 
 namespace convoke::programs {
 
@@ -42,6 +44,7 @@ struct WorkersConfig {
   int workflow_run = 8;
   int workflow = 2;
   int agent = 4;
+  int dispatch = 64;
 };
 
 struct WatchConfig {
@@ -63,8 +66,18 @@ struct TaskConfig {
   Duration running_write_delay = std::chrono::milliseconds(300);
   Duration queued_write_delay = std::chrono::seconds(1);
   Duration waiting_refresh = std::chrono::minutes(5);
+  Duration rebalance_after = std::chrono::seconds(30);
   Duration ttl_after_success = std::chrono::hours(24);
   Duration ttl_after_failure = std::chrono::hours(7 * 24);
+};
+
+struct AssignmentConfig {
+  std::vector<task::AssignmentRule> rules;
+};
+
+struct FairnessConfig {
+  std::map<std::string, double> namespace_weights;
+  Duration aging_interval = std::chrono::minutes(30);
 };
 
 struct RunConfig {
@@ -77,6 +90,20 @@ struct WorkflowConfig {
 
 struct AgentConfig {
   Duration status_interval = std::chrono::seconds(10);
+};
+
+struct DispatchConfig {
+  bool allow_loopback = false;
+  bool jobs = false;
+};
+
+struct CloudEventsConfig {
+  std::string address;  // empty: none are received
+  std::string tls_certificate;
+  std::string tls_key;
+  std::string token_file;
+  bool allow_anonymous = false;
+  int max_bytes = 1024 * 1024;
 };
 
 struct OperatorConfig {
@@ -94,9 +121,13 @@ struct OperatorConfig {
   EventsConfig events;
   Duration drain = std::chrono::seconds(30);
   TaskConfig task;
+  AssignmentConfig assignment;
+  FairnessConfig fairness;
   RunConfig run;
   WorkflowConfig workflow;
   AgentConfig agent;
+  DispatchConfig dispatch;
+  CloudEventsConfig cloud_events;
 };
 
 // Where a process takes its configuration from: what its command line said.

@@ -1,12 +1,16 @@
 #include "programs/operator/config_yaml.h"
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 #include <set>
+#include <sstream>
 #include <utility>
 
 #include <yaml-cpp/yaml.h>
 
 #include "controller/base/similar_word.h"
+#include "controller/kube/json.h"
 
 namespace convoke::programs {
 
@@ -24,6 +28,40 @@ constexpr char kHead[] =
 std::string last_word(const std::string& path) {
   return path.substr(path.rfind('.') + 1);
 }
+
+// A list as JSON text. All scalars become texts; what is too deep or too large for any list that the
+// configuration has gives nothing.
+class ListText {
+ public:
+  static std::optional<std::string> of(const YAML::Node& node) {
+    ListText reader;
+    const Json json = reader.read(node, 0);
+    return reader.too_large_ ? std::nullopt : std::optional(dump_json(json));
+  }
+
+ private:
+  static constexpr int kMaxDepth = 4;
+  static constexpr int kMaxNodes = 20'000;
+
+  Json read(const YAML::Node& node, int depth) {
+    too_large_ = too_large_ || depth > kMaxDepth || ++nodes_ > kMaxNodes;
+    if (too_large_ || node.IsNull()) return nullptr;
+    if (node.IsScalar()) return node.Scalar();
+    Json json = node.IsMap() ? Json::object() : Json::array();
+    for (const auto& item : node) {
+      if (too_large_) break;
+      if (!node.IsMap()) {
+        json.push_back(read(item, depth + 1));
+      } else {
+        json[item.first.IsScalar() ? item.first.Scalar() : "?"] = read(item.second, depth + 1);
+      }
+    }
+    return json;
+  }
+
+  int nodes_ = 0;
+  bool too_large_ = false;
+};
 
 class YamlReader {
  public:
@@ -66,6 +104,13 @@ class YamlReader {
   }
 
   void read_value(const YAML::Node& node, Setting& setting) {
+    if (setting.is_list && node.IsSequence()) return read_list(node, setting);
+    if (setting.is_map && node.IsMap()) {
+      const Status status = setting.set(text_of_map(node));
+      if (!status) return mistake(node, setting.path, status.error().message);
+      setting.source = file_ + ':' + std::to_string(node.Mark().line + 1);
+      return;
+    }
     if (!node.IsScalar() && !node.IsNull()) {
       return mistake(
           node, setting.path,
@@ -74,6 +119,34 @@ class YamlReader {
     const Status status = setting.set(node.IsNull() ? "" : node.Scalar());
     if (!status) return mistake(node, setting.path, status.error().message);
     setting.source = file_ + ':' + std::to_string(node.Mark().line + 1);
+  }
+
+  void read_list(const YAML::Node& node, Setting& setting) {
+    const auto text = ListText::of(node);
+    if (!text) return mistake(node, setting.path, "is too deep or too large; it should be " + setting.range);
+    if (const Status status = setting.set(*text); !status) {
+      std::istringstream lines(status.error().message);
+      for (std::string line; std::getline(lines, line);) list_mistake(node, setting.path, line);
+    }
+    setting.source = file_ + ':' + std::to_string(node.Mark().line + 1);
+  }
+
+  // At the item that a message begins with: "[2].expression: ...".
+  void list_mistake(const YAML::Node& list, const std::string& path, const std::string& message) {
+    std::size_t index = list.size();
+    if (message.starts_with('[')) std::from_chars(message.data() + 1, message.data() + message.size(), index);
+    if (index >= list.size()) return mistake(list, path, message);
+    mistakes_.push_back(where(list[index].Mark()) + ": " + path + message);
+  }
+
+  // What is no single value becomes a text that no setting takes.
+  static std::string text_of_map(const YAML::Node& map) {
+    const auto text = [](const YAML::Node& node) { return node.IsScalar() ? node.Scalar() : std::string(); };
+    std::string joined;
+    for (const auto& item : map) {
+      joined += (joined.empty() ? "" : ",") + text(item.first) + "=" + text(item.second);
+    }
+    return joined;
   }
 
   Settings::iterator find(const std::string& path) {
@@ -134,6 +207,11 @@ std::string scalar(const std::string& text) {
   return out.c_str();
 }
 
+// JSON is YAML too.
+std::string value_of(const Setting& setting) {
+  return setting.is_list ? setting.get() : scalar(setting.get());
+}
+
 std::string comment(const Setting& setting, const std::string& indent) {
   std::string range = setting.range;
   if (!range.empty()) range[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(range[0])));
@@ -158,7 +236,7 @@ std::string print_settings(const Settings& settings) {
     if (section != open_section && !section.empty()) out += section + ":\n";
     open_section = section;
     const std::string indent = section.empty() ? "" : "  ";
-    out += comment(setting, indent) + indent + last_word(setting.path) + ": " + scalar(setting.get()) + '\n';
+    out += comment(setting, indent) + indent + last_word(setting.path) + ": " + value_of(setting) + '\n';
   }
   return out;
 }

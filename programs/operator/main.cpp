@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "controller/base/signals.h"
+#include "controller/kube/beast_http_client.h"
 #include "controller/kube/config.h"
 #include "controller/kube/cpprest_transport.h"
 #include "controller/kube/server_clock.h"
@@ -35,6 +36,13 @@ kube::TransportOptions transport_options(const programs::OperatorConfig& config)
   kube::TransportOptions options;
   options.user_agent = "convoke-operator/" CONVOKE_VERSION;
   options.stream_idle_timeout = std::chrono::duration_cast<std::chrono::seconds>(config.watch.idle_timeout);
+  return options;
+}
+
+kube::HttpClientOptions http_options(const programs::OperatorConfig& config) {
+  kube::HttpClientOptions options;
+  options.user_agent = "convoke-operator/" CONVOKE_VERSION;
+  options.allow_loopback = config.dispatch.allow_loopback;
   return options;
 }
 
@@ -75,9 +83,11 @@ int run(const programs::Invocation& invocation) {
   if (!transport) return fail(transport.error());
   kube::DatedTransport dated_transport(**transport, clock, log);
 
+  const auto agent_http = kube::make_beast_http_client(clock, http_options(config));
+
   programs::Operator convoke_operator(invocation,
                                       {clock, *random, dated_transport, log, *sink, host_of(cluster->server),
-                                       host_name() + "_" + random->hex(4)});
+                                       host_name() + "_" + random->hex(4), agent_http.get()});
   const auto& build = programs::build_info();
   log.info("starting", {{"version", build.version},
                         {"commit", build.commit},

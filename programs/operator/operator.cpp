@@ -1,5 +1,6 @@
 #include "programs/operator/operator.h"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
@@ -19,6 +20,7 @@
 #include "controller/runtime/manager.h"
 #include "controller/runtime/reflector.h"
 #include "controller/runtime/reflector_metrics.h"
+#include "controller/serve/bearer_tokens.h"
 #include "controller/serve/health.h"
 #include "controller/serve/http_server.h"
 #include "controller/serve/process_metrics.h"
@@ -29,10 +31,16 @@
 #include "programs/operator/namespaces.h"
 #include "reconcilers/agent/agent_reconciler.h"
 #include "reconcilers/api/caches.h"
+#include "reconcilers/dispatch/dispatch.h"
+#include "reconcilers/task/lock_keeper.h"
+#include "reconcilers/task/lock_metrics.h"
+#include "reconcilers/task/lock_reconciler.h"
 #include "reconcilers/task/scheduler.h"
+#include "reconcilers/task/take_over.h"
 #include "reconcilers/task/task_metrics.h"
 #include "reconcilers/task/task_reconciler.h"
 #include "reconcilers/task/waiting_metrics.h"
+#include "reconcilers/workflow/event_receiver.h"
 #include "reconcilers/workflow/run_reconciler.h"
 #include "reconcilers/workflow/workflow_reconciler.h"
 
@@ -63,15 +71,15 @@ kube::ObjectReference self_reference(const LeaderElectionConfig& config) {
   return {kube::kLease, lease_namespace(config), config.name, "", ""};
 }
 
-// Every write of the reconcilers passes here: refused unless this process leads, and counted.
+// Every write of objects passes one of these: refused unless this process leads (without a leader to ask,
+// never), and counted.
 class WriteGate final : public kube::WriteGuard {
  public:
   explicit WriteGate(prometheus::Registry& registry)
       : writes_(prometheus::BuildCounter()
                     .Name("convoke_object_writes_total")
-                    .Help("Writes sent for Agents, Tasks, Workflows, WorkflowRuns and what they own; Leases "
-                          "and Events "
-                          "are not among them")
+                    .Help("Writes sent for Agents, Tasks, Workflows, WorkflowRuns, locks and what they own; "
+                          "the leader Lease and Events are not among them")
                     .Register(registry)
                     .Add({})) {}
 
@@ -93,16 +101,19 @@ class WriteGate final : public kube::WriteGuard {
 // The HTTP server as the manager starts and stops it.
 class ServeEndpoint final : public runtime::Endpoint {
  public:
-  ServeEndpoint(Clock& clock, const std::string& address, serve::ServeHandler handler, Logger log)
-      : server_(serve::make_http_server(clock, address, std::move(handler))),
+  // `what` is served there, for the log.
+  ServeEndpoint(Clock& clock, const std::string& address, serve::ServeHandler handler, Logger log,
+                const char* what = "serving", serve::HttpServerOptions options = {})
+      : server_(serve::make_http_server(clock, address, std::move(handler), std::move(options))),
         address_(address),
-        log_(std::move(log)) {}
+        log_(std::move(log)),
+        what_(what) {}
 
   Status start() override {
     auto started = server_->start();
     if (!started) return started.error().with_context("serving at " + address_);
     const auto host = address_.substr(0, address_.rfind(':'));
-    log_.info("serving", {{"address", host + ":" + std::to_string(server_->port())}});
+    log_.info(what_, {{"address", host + ":" + std::to_string(server_->port())}});
     return {};
   }
   void stop() override { server_->stop(); }
@@ -111,6 +122,29 @@ class ServeEndpoint final : public runtime::Endpoint {
   std::unique_ptr<serve::HttpServer> server_;
   const std::string address_;
   Logger log_;
+  const char* const what_;
+};
+
+// What receives CloudEvents: its own client, as it writes whether this process leads or not.
+struct EventEndpoint {
+  std::unique_ptr<kube::Client> client;
+  std::unique_ptr<serve::BearerTokens> tokens;
+  std::unique_ptr<workflow::EventReceiver> receiver;
+  std::unique_ptr<ServeEndpoint> endpoint;
+};
+
+// Tells the AgentReconciler of agents that have no heartbeat of their own.
+class AgentNews final : public dispatch::AgentListener {
+ public:
+  explicit AgentNews(agent::AgentReconciler& reconciler) : reconciler_(reconciler) {}
+  void agent_alive(const kube::ObjectKey& agent) override { reconciler_.heard(agent); }
+  void agent_in_trouble(const kube::ObjectKey& agent, const std::string& reason,
+                        const std::string& message) override {
+    reconciler_.not_heard(agent, {reason, message});
+  }
+
+ private:
+  agent::AgentReconciler& reconciler_;
 };
 
 runtime::LeaderElectionOptions election_options(const LeaderElectionConfig& config,
@@ -133,11 +167,13 @@ runtime::EventOptions event_options(const EventsConfig& config, const std::strin
   return options;
 }
 
-task::TaskTiming task_timing(const TaskConfig& config) {
+task::TaskTiming task_timing(const TaskConfig& config, const FairnessConfig& fairness) {
   task::TaskTiming timing;
   timing.running_write_delay = config.running_write_delay;
   timing.busy_write_delay = config.queued_write_delay;
   timing.waiting_refresh = config.waiting_refresh;
+  timing.rebalance_after = config.rebalance_after;
+  timing.aging_interval = fairness.aging_interval;
   timing.ttl_after_success = config.ttl_after_success;
   timing.ttl_after_failure = config.ttl_after_failure;
   return timing;
@@ -161,6 +197,7 @@ struct Operator::Impl {
         registry(std::make_shared<prometheus::Registry>()),
         client_metrics(*registry, env.api_host),
         gate(*registry),
+        event_write_count(*registry),
         election(election_options(config.leader_election, env.identity)),
         client(env.transport, env.clock, env.random, client_metrics, client_options(&gate)),
         event_client(env.transport, env.clock, env.random, client_metrics,
@@ -171,11 +208,19 @@ struct Operator::Impl {
         audit(make_audit(config.audit, env, *registry)),
         task_metrics(*registry),
         waiting_metrics(std::make_shared<task::WaitingMetrics>(env.clock)),
-        scheduler(env.clock, task_metrics),
-        task_reconciler({client, caches, scheduler, env.clock, env.random, events, task_metrics, audit.get()},
-                        env.log, task_timing(config.task)),
+        scheduler(env.clock, task_metrics, env.random),
+        lock_metrics(*registry),
+        lock_keeper(client, caches, env.clock, lock_metrics, env.log),
+        task_reconciler({client, caches, scheduler, env.clock, env.random, events, task_metrics, audit.get(),
+                         &lock_keeper},
+                        env.log, task_timing(config.task, config.fairness)),
+        lock_reconciler({client, caches, scheduler, lock_keeper, env.clock, events, lock_metrics}, env.log),
         agent_reconciler({client, caches, env.clock, events, *registry, audit.get()}, env.log,
                          {config.agent.status_interval}),
+        agent_news(agent_reconciler),
+        dispatch({client, caches, env.clock, env.random, *registry, agent_news, env.agent_http,
+                  config.dispatch.jobs, config.workers.dispatch},
+                 env.log),
         workflow_reconciler(client, caches, events, env.clock, env.log, workflow_options()),
         run_reconciler(client, caches, events, env.clock, env.log, *registry,
                        {config.run.status_interval, audit.get()}),
@@ -184,10 +229,13 @@ struct Operator::Impl {
                   [this](const OperatorConfig& wanted) { apply(wanted); }},
                  invocation.source, invocation.text, config) {
     register_build_info(*registry);
+    task_reconciler.set_rules(config.assignment.rules);
     make_controllers();
+    set_fairness(config.fairness);
     make_reflectors();
     make_leader();
     make_endpoint();
+    make_event_endpoint();
     make_manager();
   }
 
@@ -202,10 +250,17 @@ struct Operator::Impl {
   void apply(const OperatorConfig& wanted) {
     env.log_level.set_level(wanted.log.level);
     events.set_rates(event_options(wanted.events, env.identity));
-    task_reconciler.set_timing(task_timing(wanted.task));
+    set_fairness(wanted.fairness);
+    task_reconciler.set_timing(task_timing(wanted.task, wanted.fairness));
+    task_reconciler.set_rules(wanted.assignment.rules);
     agent_reconciler.set_timing({wanted.agent.status_interval});
     workflow_reconciler.set_counts_interval(wanted.workflow.status_interval);
     run_reconciler.set_status_interval(wanted.run.status_interval);
+  }
+
+  void set_fairness(const FairnessConfig& wanted) {
+    scheduler.set_aging(wanted.aging_interval);
+    for (const auto& controller : controllers) controller->queue().set_weights(wanted.namespace_weights);
   }
 
   workflow::WorkflowReconcilerOptions workflow_options() const {
@@ -229,15 +284,21 @@ struct Operator::Impl {
       waiting->task_changed(change.before.get(), change.after.get());
     });
     task_reconciler.watch(add_controller("task", config.workers.task, task_reconciler).queue());
+    lock_reconciler.watch(add_controller("lock", config.workers.task, lock_reconciler).queue());
     agent_reconciler.watch(add_controller("agent", config.workers.agent, agent_reconciler).queue());
+    dispatch.tasks().watch(add_controller("dispatch", config.workers.dispatch, dispatch.tasks()).queue());
+    const int probers = std::max(1, config.workers.dispatch / 4);
+    dispatch.agents().watch(add_controller("agent-probe", probers, dispatch.agents()).queue());
     workflow_reconciler.watch(
         add_controller("workflow", config.workers.workflow, workflow_reconciler).queue());
     run_reconciler.watch(add_controller("workflowrun", config.workers.workflow_run, run_reconciler).queue());
   }
 
+  std::vector<std::string> watched_namespaces() const { return parse_namespaces(config.namespace_); }
+
   template <class T>
   void add_reflector(const kube::ResourceType& type, const char* label, runtime::Store<T>& store) {
-    for (const auto& name : parse_namespaces(config.namespace_)) {
+    for (const auto& name : watched_namespaces()) {
       reflectors.push_back(std::make_unique<runtime::Reflector>(
           client, env.clock, env.random, env.log, runtime::ReflectorSource{type, name, label, ""},
           std::make_unique<runtime::StoreSink<T>>(store, name)));
@@ -247,7 +308,9 @@ struct Operator::Impl {
   void make_reflectors() {
     add_reflector(api::kAgent, "", caches.agents);
     add_reflector(kube::kLease, api::label::kAgent, caches.heartbeats);
+    add_reflector(kube::kLease, api::label::kLock, caches.locks);
     add_reflector(api::kTask, "", caches.tasks);
+    if (config.dispatch.jobs) add_reflector(dispatch::kJob, api::label::kAgent, dispatch.jobs());
     add_reflector(api::kWorkflow, "", caches.workflows);
     add_reflector(api::kWorkflowRun, "", caches.runs);
     add_reflector(api::kControllerRevision, api::label::kWorkflow, caches.revisions);
@@ -273,6 +336,7 @@ struct Operator::Impl {
   // What is under way must not be waited for: it may hang in a connection that leads nowhere, and another
   // process leads by now.
   void deposed() {
+    dispatch.stop();
     env.transport.shutdown();
     manager->leadership_lost();
   }
@@ -294,14 +358,57 @@ struct Operator::Impl {
                                                serve::make_routes(health, metrics), env.log);
   }
 
+  void make_event_endpoint() {
+    const auto& wanted = config.cloud_events;
+    if (wanted.address.empty()) return;
+    cloud_events.client =
+        std::make_unique<kube::Client>(env.transport, env.clock, env.random, client_metrics,
+                                       client_options(&event_write_count, std::chrono::seconds(10)));
+    if (!wanted.token_file.empty())
+      cloud_events.tokens = std::make_unique<serve::BearerTokens>(env.clock, wanted.token_file);
+    cloud_events.receiver = std::make_unique<workflow::EventReceiver>(
+        workflow::EventReceiverParts{*cloud_events.client, caches, events, *registry,
+                                     cloud_events.tokens.get(), audit.get(),
+                                     [this] { return manager->caches_synced(); }},
+        env.log);
+    cloud_events.receiver->watch();
+    cloud_events.endpoint = std::make_unique<ServeEndpoint>(
+        env.clock, wanted.address,
+        [this](const serve::ServeRequest& request) { return cloud_events.receiver->handle(request); },
+        env.log, "receiving CloudEvents", event_server_options());
+  }
+
+  serve::HttpServerOptions event_server_options() const {
+    const auto& wanted = config.cloud_events;
+    serve::HttpServerOptions options;
+    options.timeout = std::chrono::seconds(10);
+    options.max_connections = 256;
+    options.max_body_bytes = static_cast<std::uint64_t>(wanted.max_bytes);
+    options.workers = 8;
+    if (!wanted.tls_certificate.empty())
+      options.tls = serve::TlsFiles{wanted.tls_certificate, wanted.tls_key};
+    options.on_tls_problem = [log = env.log](const Error& error) {
+      log.error("the certificate for CloudEvents cannot be used; the former stays in use",
+                {{"error", error.message}});
+    };
+    return options;
+  }
+
   void make_manager() {
     runtime::ManagerParts parts;
     if (endpoint != nullptr) parts.endpoints = {endpoint.get()};
+    if (cloud_events.endpoint != nullptr) parts.endpoints.push_back(cloud_events.endpoint.get());
     for (const auto& reflector : reflectors) parts.reflectors.push_back(reflector.get());
     parts.leader = leader.get();
     parts.leader_watch = leader_watch.get();
-    // The first list leaves a heap full of holes behind.
-    parts.on_leading = {[] { ::malloc_trim(0); }, [this] { scheduler.start(); }};
+    parts.on_leading = {
+        [this] { return task::refresh_live_tasks(client, caches.tasks, watched_namespaces()); },
+        [this] {
+          ::malloc_trim(0);  // the first list leaves a heap full of holes behind
+          agent_reconciler.start();
+          scheduler.start(task::recent_assignments(caches.tasks, env.clock.wall_now()));
+          return Status();
+        }};
     for (const auto& controller : controllers) parts.controllers.push_back(controller.get());
     parts.events = &events;
     runtime::ManagerOptions options;
@@ -314,6 +421,7 @@ struct Operator::Impl {
   std::shared_ptr<prometheus::Registry> registry;
   kube::ClientMetrics client_metrics;
   WriteGate gate;
+  WriteGate event_write_count;  // never asks who leads
   const runtime::LeaderElectionOptions election;
   kube::Client client;
   kube::Client event_client;
@@ -324,14 +432,20 @@ struct Operator::Impl {
   task::TaskMetrics task_metrics;
   std::shared_ptr<task::WaitingMetrics> waiting_metrics;
   task::Scheduler scheduler;
+  task::LockMetrics lock_metrics;
+  task::LockKeeper lock_keeper;
   task::TaskReconciler task_reconciler;
+  task::LockReconciler lock_reconciler;
   agent::AgentReconciler agent_reconciler;
+  AgentNews agent_news;
+  dispatch::Dispatch dispatch;
   workflow::WorkflowReconciler workflow_reconciler;
   workflow::RunReconciler run_reconciler;
   std::vector<std::unique_ptr<runtime::Controller>> controllers;
   std::vector<std::unique_ptr<runtime::Reflector>> reflectors;
   serve::Health health;
   std::unique_ptr<ServeEndpoint> endpoint;
+  EventEndpoint cloud_events;
   std::unique_ptr<runtime::Manager> manager;
   std::unique_ptr<runtime::LeaderElector> leader;
   runtime::Store<kube::Lease> leader_lease;
@@ -349,14 +463,19 @@ Status Operator::run() {
   if (audit != nullptr) {
     if (auto opened = audit->open(); !opened) return opened;
   }
+  if (auto* const tokens = impl_->cloud_events.tokens.get(); tokens != nullptr) {
+    if (auto loaded = tokens->load(); !loaded) return loaded;
+  }
   impl_->reloader.start();
   auto ended = impl_->manager->run();
+  impl_->dispatch.stop(true);  // their time to drain is over
   impl_->reloader.stop();
   if (audit != nullptr) audit->stop();  // workers that wait for it can end
   return ended;
 }
 
 void Operator::request_stop() {
+  impl_->dispatch.stop();
   impl_->manager->request_stop();
 }
 

@@ -10,6 +10,7 @@
 #include "controller/base/level_sink.h"
 #include "controller/base/logging.h"
 #include "controller/base/random.h"
+#include "controller/kube/http_client.h"
 #include "controller/kube/transport.h"
 #include "programs/operator/config.h"
 
@@ -21,9 +22,10 @@ struct OperatorEnvironment {
   Random& random;
   kube::Transport& transport;
   Logger log;
-  LevelSink& log_level;  // of `log`
-  std::string api_host;  // for metrics: "10.0.0.1:443"
-  std::string identity;  // unique for each process: "<host>_<random>"
+  LevelSink& log_level;                    // of `log`
+  std::string api_host;                    // for metrics: "10.0.0.1:443"
+  std::string identity;                    // unique for each process: "<host>_<random>"
+  kube::HttpClient* agent_http = nullptr;  // null: agents of the mode HTTP get nothing
 };
 
 class Operator {

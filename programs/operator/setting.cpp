@@ -1,5 +1,6 @@
 #include "programs/operator/setting.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -12,6 +13,9 @@
 namespace convoke::programs {
 
 namespace {
+
+constexpr double kLeastWeight = 0.01;
+constexpr double kMostWeight = 100;
 
 Error invalid(std::string message) {
   return Error{ErrorCode::Invalid, std::move(message)};
@@ -119,6 +123,40 @@ Setting number_setting(std::string path, std::string help, double& value, double
   auto range = from_to("a number", show(min), show(max));
   auto get = [&value] { return show(value); };
   return {std::move(path), "NUMBER", std::move(help), std::move(range), std::move(set), std::move(get)};
+}
+
+Setting weights_setting(std::string path, std::string help, std::map<std::string, double>& value) {
+  auto set = [&value](const std::string& text) -> Status {
+    std::map<std::string, double> weights;
+    for (std::size_t begin = 0; begin < text.size();) {
+      const std::size_t end = std::min(text.find(',', begin), text.size());
+      const std::string item = text.substr(begin, end - begin);
+      const std::size_t equals = item.find('=');
+      const std::string name = item.substr(0, equals);
+      const auto weight =
+          equals == std::string::npos ? std::nullopt : parse_whole<double>(item.substr(equals + 1));
+      if (name.empty() || !weight) return invalid(quoted(item) + " is not NAME=WEIGHT");
+      if (!(*weight >= kLeastWeight && *weight <= kMostWeight)) {
+        return invalid("the weight of " + name + " is not between " + show(kLeastWeight) + " and " +
+                       show(kMostWeight));
+      }
+      if (!weights.emplace(name, *weight).second) return invalid(name + " is there twice");
+      begin = end + 1;
+    }
+    value = std::move(weights);
+    return {};
+  };
+  auto range = "a map of " + from_to("numbers", show(kLeastWeight), show(kMostWeight)) +
+               ", or a text such as team-a=3,team-b=0.5";
+  auto get = [&value] {
+    std::string text;
+    for (const auto& [name, weight] : value) text += (text.empty() ? "" : ",") + name + "=" + show(weight);
+    return text;
+  };
+  Setting setting{std::move(path),  "NAME=WEIGHT,...", std::move(help),
+                  std::move(range), std::move(set),    std::move(get)};
+  setting.is_map = true;
+  return setting;
 }
 
 Setting duration_setting(std::string path, std::string help, Duration& value, Duration min, Duration max) {

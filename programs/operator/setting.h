@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,8 @@ struct Setting {
   std::function<std::string()> get;
   std::string standard = {};  // what holds if nobody sets it
   Reload reload = Reload::Restart;
+  bool is_list = false;            // its text is JSON, and YAML of that form in the file
+  bool is_map = false;             // may be a map of single values in YAML: {a: 3} is the text a=3
   std::string source = "default";  // who set it last, for messages: "config.yaml:7", "--drain"
 
   // "--leader-election-lease-duration"
@@ -42,6 +45,8 @@ Setting text_setting(std::string path, std::string help, std::string& value, Tex
 Setting bool_setting(std::string path, std::string help, bool& value);
 Setting int_setting(std::string path, std::string help, int& value, int min, int max);
 Setting number_setting(std::string path, std::string help, double& value, double min, double max);
+// "team-a=3,team-b=0.5": positive numbers by name.
+Setting weights_setting(std::string path, std::string help, std::map<std::string, double>& value);
 Setting duration_setting(std::string path, std::string help, Duration& value, Duration min, Duration max);
 
 // `choices` are the words and what they mean; case does not matter.

@@ -5,6 +5,7 @@
 
 #include "controller/serve/address.h"
 #include "programs/operator/namespaces.h"
+#include "programs/operator/rules_setting.h"
 
 namespace convoke::programs {
 
@@ -88,6 +89,11 @@ void add_work(Settings& out, OperatorConfig& config) {
   workers("workers.workflowRun", "WorkflowRuns", config.workers.workflow_run);
   workers("workers.workflow", "Workflows", config.workers.workflow);
   workers("workers.agent", "Agents", config.workers.agent);
+  out.push_back(
+      int_setting("workers.dispatch",
+                  "Requests to agents that Tasks are brought to, at the same time; one agent gets a "
+                  "quarter at most",
+                  config.workers.dispatch, 1, kMaxWorkers));
   out.push_back(duration_setting("backoff.base",
                                  "First pause before an object whose reconcile failed is tried again; it "
                                  "doubles each time",
@@ -116,6 +122,11 @@ void add_task(Settings& out, TaskConfig& config) {
   out.push_back(hot(duration_setting("task.waitingRefresh",
                                      "How often the reasons of a waiting Task are looked at again",
                                      config.waiting_refresh, 1s, 24h)));
+  out.push_back(
+      hot(duration_setting("task.rebalanceAfter",
+                           "A Task that its agent did not begin within this is given to another one "
+                           "that has room; 0s: never",
+                           config.rebalance_after, 0s, 24h)));
   out.push_back(hot(duration_setting(
       "task.ttlAfterSuccess", "A succeeded Task without ttlAfterFinished of its own is deleted after this",
       config.ttl_after_success, 0s, kLongestTtl)));
@@ -123,6 +134,26 @@ void add_task(Settings& out, TaskConfig& config) {
                                      "A failed or cancelled Task without ttlAfterFinished of its own is "
                                      "deleted after this",
                                      config.ttl_after_failure, 0s, kLongestTtl)));
+}
+
+void add_assignment(Settings& out, AssignmentConfig& config) {
+  out.push_back(hot(rules_setting(
+      "assignment.rules",
+      "What must hold for an agent to get a Task: {name, namespaces, expression, message} of each rule",
+      config.rules)));
+}
+
+void add_fairness(Settings& out, FairnessConfig& config) {
+  out.push_back(
+      hot(weights_setting("fairness.namespaceWeights",
+                          "How many turns a namespace gets for each turn of another, where the operator "
+                          "has work for several; 1 for those that are not named",
+                          config.namespace_weights)));
+  out.push_back(
+      hot(duration_setting("fairness.agingInterval",
+                           "The priority of a waiting Task rises by one each time that it waited for "
+                           "this long, up to 5; 0s: never",
+                           config.aging_interval, 0s, kLongestTtl)));
 }
 
 void add_status(Settings& out, OperatorConfig& config) {
@@ -136,6 +167,41 @@ void add_status(Settings& out, OperatorConfig& config) {
   out.push_back(hot(duration_setting("agent.statusInterval",
                                      "Changes of an Agent's numbers within this time become one write",
                                      config.agent.status_interval, 0s, 10min)));
+  out.push_back(
+      bool_setting("dispatch.allowLoopback",
+                   "Send Tasks to agents of the mode HTTP at loopback addresses too: other processes "
+                   "of the operator's Pod or machine",
+                   config.dispatch.allow_loopback));
+  out.push_back(bool_setting("dispatch.jobs",
+                             "Make Jobs for agents of the mode Job; needs rights on Jobs and Pods, which the "
+                             "Helm chart gives with it",
+                             config.dispatch.jobs));
+}
+
+Status check_optional_address(const std::string& text) {
+  return text.empty() ? Status() : check_address(text);
+}
+
+void add_cloud_events(Settings& out, CloudEventsConfig& config) {
+  out.push_back(text_setting("cloudEvents.address",
+                             "Where CloudEvents are received for triggers of the type Event: [HOST]:PORT. "
+                             "Empty: nowhere",
+                             config.address, check_optional_address));
+  out.push_back(text_setting("cloudEvents.tlsCertFile",
+                             "PEM file of the certificate and its chain. Empty: plain HTTP",
+                             config.tls_certificate));
+  out.push_back(
+      text_setting("cloudEvents.tlsKeyFile", "PEM file of the certificate's private key", config.tls_key));
+  out.push_back(text_setting("cloudEvents.tokenFile",
+                             "File of the bearer tokens, one a line, that senders must have one of; it is "
+                             "followed when it changes",
+                             config.token_file));
+  out.push_back(bool_setting("cloudEvents.allowAnonymous",
+                             "Let everybody who reaches the address send events, without a token",
+                             config.allow_anonymous));
+  out.push_back(int_setting("cloudEvents.maxBytes",
+                            "Largest request; a single event has 64 KiB of JSON at most all the same",
+                            config.max_bytes, 1024, 16 * 1024 * 1024));
 }
 
 Settings list_settings(OperatorConfig& config) {
@@ -145,7 +211,10 @@ Settings list_settings(OperatorConfig& config) {
   add_serving(out, config);
   add_work(out, config);
   add_task(out, config.task);
+  add_assignment(out, config.assignment);
+  add_fairness(out, config.fairness);
   add_status(out, config);
+  add_cloud_events(out, config.cloud_events);
   return out;
 }
 
@@ -184,6 +253,16 @@ std::vector<std::string> conflicts(const Settings& settings, const OperatorConfi
   if (config.backoff.max < config.backoff.base) {
     out.push_back(show(settings, "backoff.max") + " must not be shorter than " +
                   show(settings, "backoff.base"));
+  }
+  const auto& events = config.cloud_events;
+  if (events.tls_certificate.empty() != events.tls_key.empty()) {
+    out.push_back(show(settings, "cloudEvents.tlsCertFile") + " and " +
+                  show(settings, "cloudEvents.tlsKeyFile") + " go together");
+  }
+  if (!events.address.empty() && events.token_file.empty() != events.allow_anonymous) {
+    out.push_back(show(settings, "cloudEvents.address") + " needs exactly one of " +
+                  show(settings, "cloudEvents.tokenFile") + " and " +
+                  show(settings, "cloudEvents.allowAnonymous"));
   }
   return out;
 }

@@ -33,9 +33,8 @@ std::string text_parameter(const Json& parameters, const char* name) {
   return found != parameters.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
-std::string variable_name(const std::string& parameter) {
-  std::string name = "CONVOKE_PARAM_";
-  for (const char c : parameter) {
+std::string variable_name(std::string name, const std::string& suffix) {
+  for (const char c : suffix) {
     const bool lower = c >= 'a' && c <= 'z';
     const bool plain = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
     name += lower ? static_cast<char>(c - 'a' + 'A') : plain ? c : '_';
@@ -66,7 +65,7 @@ void add_parameters(Environment& environment, const Json& parameters) {
   for (const auto& [name, value] : parameters.items()) {
     auto text = value.is_string() ? value.get<std::string>() : dump_json(value);
     if (text.size() > kMaxVariableBytes || text.find('\0') != std::string::npos) continue;
-    environment[variable_name(name)] = std::move(text);
+    environment[variable_name("CONVOKE_PARAM_", name)] = std::move(text);
   }
 }
 
@@ -77,6 +76,9 @@ void add_task(Environment& environment, const api::Task& task) {
   environment["CONVOKE_TASK_TYPE"] = task.spec.type;
   environment["CONVOKE_TASK_ATTEMPT"] = std::to_string(task.status.attempt);
   environment["CONVOKE_ASSIGNMENT_ID"] = task.status.assignment.id;
+  for (const auto& [lock, token] : task.status.assignment.fencing) {
+    environment[variable_name("CONVOKE_FENCING_", lock)] = std::to_string(token);
+  }
 }
 
 }  // namespace
