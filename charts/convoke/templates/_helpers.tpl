@@ -95,7 +95,32 @@ file, kind, name.
 {{- with .Values.scope.namespaces }}
 {{- $scope = dict "namespace" (join "," .) }}
 {{- end }}
-{{- mustMergeOverwrite (dict) $standard (deepCopy .Values.config) $scope | toYaml }}
+{{- $events := dict }}
+{{- if .Values.cloudEvents.enabled }}
+{{- $events = dict "cloudEvents" (include "convoke.eventsConfig" . | fromYaml) }}
+{{- end }}
+{{- mustMergeOverwrite (dict) $standard $events (deepCopy .Values.config) $scope | toYaml }}
+{{- end }}
+
+{{/* convoke.eventsConfig: what receiving CloudEvents adds to the configuration. */}}
+{{- define "convoke.eventsConfig" -}}
+address: ":8081"
+{{- with .Values.cloudEvents.tokenSecret.name }}
+tokenFile: /etc/convoke-events/tokens/{{ $.Values.cloudEvents.tokenSecret.key }}
+{{- else }}
+{{- if not (dig "cloudEvents" "allowAnonymous" false .Values.config) }}
+{{- fail "cloudEvents.tokenSecret.name is missing: it names the Secret with the tokens that senders need; or set config.cloudEvents.allowAnonymous" }}
+{{- end }}
+{{- end }}
+{{- if .Values.cloudEvents.tlsSecret }}
+tlsCertFile: /etc/convoke-events/tls/tls.crt
+tlsKeyFile: /etc/convoke-events/tls/tls.key
+{{- end }}
+{{- end }}
+
+{{/* convoke.eventsPort: where the operator receives CloudEvents, from its configuration. */}}
+{{- define "convoke.eventsPort" -}}
+{{- regexFind "[0-9]+$" (include "convoke.config" . | fromYaml).cloudEvents.address }}
 {{- end }}
 
 {{/* convoke.port: where the operator serves, from its configuration. */}}
@@ -113,7 +138,7 @@ convoke.restartConfig: the part of the configuration that the operator reads onl
 reloaded while it runs.
 */}}
 {{- define "convoke.restartConfig" -}}
-{{- $config := omit (include "convoke.config" . | fromYaml) "events" "task" "run" "workflow" "agent" }}
+{{- $config := omit (include "convoke.config" . | fromYaml) "events" "task" "assignment" "fairness" "run" "workflow" "agent" }}
 {{- mustMergeOverwrite (dict) $config (dict "log" (omit (default dict $config.log) "level")) | toYaml }}
 {{- end }}
 
