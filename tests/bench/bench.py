@@ -85,6 +85,22 @@ class Bench:
             one[key] = result[key]
         one["paced_runs_per_s"] = rate
 
+    def locks(self):
+        operator = self.operator("locks").start().wait_ready()
+        found = {}
+        for name, count, locks in (("one", 500 // self.scale, 1), ("hundred", 2000 // self.scale, 100)):
+            self.say(f"{count} Tasks that take turns at {locks} lock{'s'[:locks - 1]}")
+            found[name] = self.load("locks", "--count", count, "--locks", locks, "--prefix", f"{name}-")
+        operator.stop()
+        self.numbers["locks"] = found
+
+    def subtasks(self):
+        operator = self.operator("subtasks").start().wait_ready()
+        self.say("Tasks with ten subtasks, one after the other")
+        self.load("subtasks", "--count", 3, "--prefix", "warm-")
+        self.numbers["ten_subtasks"] = self.load("subtasks", "--count", 100 // self.scale, "--prefix", "whole-")
+        operator.stop()
+
     def fresh_cluster(self):
         """Only the Tasks of the next phase shall be there, and deleting thousands of objects takes longer than a new cluster."""
         subprocess.run([REPO / "hack/dev-cluster", "up", "--fresh", "--dir", self.args.dir, "--crds", REPO / "crds"],
@@ -145,6 +161,11 @@ def table(numbers):
         ("create to assigned", f"{one['create_to_assigned_p99_ms']:.0f} ms", f"p99 at half of the ceiling; p50 {one['create_to_assigned_p50_ms']:.0f} ms"),
         ("create to finished", f"{one['create_to_finished_p99_ms']:.0f} ms", f"p99 at half of the ceiling; p50 {one['create_to_finished_p50_ms']:.0f} ms"),
         ("operator CPU per run", f"{one['operator_cpu_ms_per_run']:.2f} ms", ""),
+        *[(f"lock grants, {name} lock{'s' * (name != 'one')}", f"{value['grants_per_s']:.0f} /s",
+           f"hand-over p50 {value['hand_over_p50_ms']:.0f} ms, p99 {value['hand_over_p99_ms']:.0f} ms")
+          for name, value in numbers["locks"].items()],
+        ("ten subtasks: create to all assigned", f"{numbers['ten_subtasks']['create_to_all_assigned_p50_ms']:.0f} ms",
+         f"p50; p99 {numbers['ten_subtasks']['create_to_all_assigned_p99_ms']:.0f} ms"),
         *[(f"memory, {name.replace('_', ' ')}", f"{value:.1f} MB", "resident") for name, value in numbers["memory_mb"].items()],
         *[(f"start-up, {name.replace('_', ' ')}", f"{value:.2f} s", "to ready") for name, value in numbers["startup_s"].items()],
     ]
@@ -162,6 +183,8 @@ def main():
     try:
         bench.ceiling()
         bench.runs()
+        bench.locks()
+        bench.subtasks()
         bench.memory()
     finally:
         shutil.rmtree(bench.directory, ignore_errors=True)

@@ -8,9 +8,13 @@
 #include "reconcilers/api/workflow_run.h"
 #include "tests/bench/agents.h"
 #include "tests/bench/load.h"
+#include "tests/bench/locks.h"
+#include "tests/bench/subtasks.h"
 
 namespace convoke::bench {
 namespace {
+
+constexpr int kSubtasks = 10;
 
 double seconds(Duration d) {
   return std::chrono::duration<double>(d).count();
@@ -166,7 +170,7 @@ int main(int argc, char** argv) {
   using namespace convoke::bench;
   CLI::App app("Puts load on the API server of the kubeconfig and prints what it measured as JSON");
   app.require_subcommand(1);
-  int count = 1000, from = 0, to = 1000, agents = 20;
+  int count = 1000, from = 0, to = 1000, agents = 20, locks = 1;
   double rate = 0;
   std::string prefix = "run-";
   auto* ceiling = app.add_subcommand("ceiling", "creates and status patches per second");
@@ -179,6 +183,13 @@ int main(int argc, char** argv) {
   runs->add_option("--rate", rate, "runs per second; 0: as fast as possible");
   runs->add_option("--agents", agents);
   runs->add_option("--prefix", prefix, "of the runs' names");
+  auto* turns = app.add_subcommand("locks", "Tasks that take turns at locks, with simulated agents");
+  turns->add_option("--count", count);
+  turns->add_option("--locks", locks);
+  turns->add_option("--prefix", prefix, "of the Tasks' names");
+  auto* distributed = app.add_subcommand("subtasks", "Tasks with ten subtasks, with simulated agents");
+  distributed->add_option("--count", count);
+  distributed->add_option("--prefix", prefix, "of the Tasks' names");
   CLI11_PARSE(app, argc, argv);
 
   auto world = connect();
@@ -186,6 +197,8 @@ int main(int argc, char** argv) {
   if (ceiling->parsed()) result = measure_ceiling(*world, count);
   if (tasks->parsed()) result = make_tasks(*world, from, to);
   if (runs->parsed()) result = measure_runs(*world, count, rate, agents, prefix);
+  if (turns->parsed()) result = measure_locks(*world, count, locks, prefix);
+  if (distributed->parsed()) result = measure_subtasks(*world, count, kSubtasks, prefix);
   std::cout << result.dump() << std::endl;
   return 0;
 }

@@ -25,6 +25,12 @@ def lease(name, label=None, holder="me"):
     return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": {"holderIdentity": holder}}
 
 
+def release(name, **spec):
+    """A run; of the Workflow `release`, if nothing else is said."""
+    spec = spec if "workflowSpec" in spec else {"workflowName": "release", **spec}
+    return {"apiVersion": "convoke.dev/v1alpha1", "kind": "WorkflowRun", "metadata": {"name": name}, "spec": spec}
+
+
 def role(name, *rules):
     return {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": {"name": name},
             "rules": [dict(zip(("apiGroups", "resources", "verbs", "resourceNames"), rule)) for rule in rules]}
@@ -50,6 +56,14 @@ def meddler_identity():
             binding("meddler", "meddler", "Role", "meddler")]
 
 
+def approver_identities():
+    """Who may write runs, and approve those of one Workflow; and who may approve those without a Workflow too."""
+    rules = [["convoke.dev"], ["workflowruns"], ["get", "list", "create", "update", "patch"]]
+    return [role("approver", rules, [["convoke.dev"], ["workflows"], ["approve"], ["release"]]),
+            role("approver-of-all", rules, [["convoke.dev"], ["workflows"], ["approve"]]),
+            binding("approver-ann", "ann", "Role", "approver"), binding("approver-bob", "bob", "Role", "approver-of-all")]
+
+
 class People:
     """kubectl of everybody who plays a part, in one namespace."""
 
@@ -63,6 +77,7 @@ class People:
         self.stranger = as_user("agent-builder-2")  # an agent too, but another one
         self.meddler = as_user("meddler")
         self.nobody = as_user("nobody")
+        self.ann, self.bob = as_user("ann"), as_user("bob")  # may approve what Workflow `release` does
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +88,7 @@ def installed(cluster):
         admin.do("apply", "--server-side", "-f", FILES / name)
     admin.do("create", "namespace", "admission")
     people = People(cluster, "admission")
-    people.admin.apply([*agent_identity("builder-1"), *agent_identity("builder-2"), *meddler_identity()])
+    people.admin.apply([*agent_identity("builder-1"), *agent_identity("builder-2"), *meddler_identity(), *approver_identities()])
     people.admin.create([task("probe"), agent("probe")])
     wait_for_rights(people)
     wait_for_policies(people.meddler)
@@ -82,7 +97,8 @@ def installed(cluster):
 
 def wait_for_rights(people):
     for kubectl, verb, what in ((people.builder, "report", "agents/builder-1"), (people.stranger, "report", "agents/builder-2"),
-                                (people.meddler, "patch", "tasks"), (people.operator, "drive", "tasks")):
+                                (people.meddler, "patch", "tasks"), (people.operator, "drive", "tasks"),
+                                (people.ann, "approve", "workflows/release"), (people.bob, "approve", "workflows")):
         wait_until(lambda k=kubectl, v=verb, w=what: k.run("auth", "can-i", v, w).stdout.strip() == "yes")
 
 
@@ -90,6 +106,7 @@ def wait_for_policies(meddler):
     """Each of them refuses what RBAC lets through."""
     patch = ("--subresource=status", "--type=merge", "--dry-run=server", "-p", '{"status":{"observedGeneration":1}}')
     for arguments, document in ((("patch", "task", "probe", *patch), None), (("patch", "agent", "probe", *patch), None),
+                                (("create", "--dry-run=server", "-f", "-"), release("probe", createdBy="somebody else")),
                                 (("create", "--dry-run=server", "-f", "-"), lease("convoke-agent-probe", "probe"))):
         wait_until(lambda a=arguments, d=document: "ValidatingAdmissionPolicy" in meddler.run(*a, document=d).stderr,
                    describe=lambda a=arguments: f"no policy refuses kubectl {' '.join(a)}")
@@ -346,6 +363,148 @@ def test_a_namespace_with_heartbeats_can_be_deleted(installed):
     admin.do("delete", "namespace", "passing", "--timeout=120s")
 
 
+# --- locks ----------------------------------------------------------------------------------------------------------------
+
+
+def lock_lease(holders=None, holder="uid-1", label="deploy"):
+    metadata = {"name": "convoke-lock-deploy", "labels": {"convoke.dev/lock": label}}
+    if holders:
+        metadata["annotations"] = {"convoke.dev/lock-holders": holders}
+    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": {"holderIdentity": holder}}
+
+
+HOLDERS = '[{"uid":"uid-1","task":"a"}]'
+
+
+def test_a_lock_that_a_task_holds_is_changed_by_the_operator_only_but_others_may_ask_to_break_it(people):
+    people.operator.create(lock_lease(HOLDERS))
+    held = "is held by a Task, so only the operator changes it"
+    for spec in ({"holderIdentity": "thief"}, {"holderIdentity": None}, {"renewTime": "2026-01-31T12:00:00.000000Z"}):
+        assert held in people.meddler.expect_patch_refused("lease", "convoke-lock-deploy", {"spec": spec})
+    assert held in people.meddler.expect_patch_refused("lease", "convoke-lock-deploy", {"metadata": {"labels": {"convoke.dev/lock": None}}})
+    forged = people.meddler.expect_patch_refused("lease", "convoke-lock-deploy", {"metadata": {"annotations": {"convoke.dev/lock-holders": None}}})
+    assert "is written by the operator only" in forged
+    assert "must not begin anew" in people.meddler.expect_refused("delete", "lease", "convoke-lock-deploy")
+    people.meddler.do("annotate", "lease", "convoke-lock-deploy", "convoke.dev/break-lock=stuck")
+    people.operator.do("replace", "-f", "-", document=lock_lease(holder=""))
+
+
+def test_a_lock_that_no_task_holds_may_be_taken_by_anybody_but_not_in_a_tasks_name(people):
+    assert "is written by the operator only" in people.meddler.expect_refused("create", "-f", "-", document=lock_lease(HOLDERS))
+    assert "with the label convoke.dev/lock: NAME" in people.meddler.expect_refused("create", "-f", "-", document=lock_lease(label="x"))
+    people.meddler.create(lock_lease(holder="their-program"))
+    people.meddler.patch("lease", "convoke-lock-deploy", {"spec": {"renewTime": "2026-01-31T12:00:00.000000Z"}})
+    assert "is written by the operator only" in people.meddler.expect_patch_refused(
+        "lease", "convoke-lock-deploy", {"metadata": {"annotations": {"convoke.dev/lock-holders": HOLDERS}}})
+    people.meddler.patch("lease", "convoke-lock-deploy", {"spec": {"holderIdentity": None}})
+
+
+# --- approvals ------------------------------------------------------------------------------------------------------------
+
+
+def entry(user, decision="Approve", **more):
+    return {"step": "gate", "user": user, "decision": decision, **more}
+
+
+def first(*entries):
+    return [{"op": "add", "path": "/spec/approvals", "value": list(entries)}]
+
+
+def further(said):
+    return [{"op": "add", "path": "/spec/approvals/-", "value": said}]
+
+
+def approvals_of(people):
+    return people.admin.get("WorkflowRun", "release").get("spec").get("approvals", [])
+
+
+@pytest.fixture
+def waiting(people):
+    """A run that the meddler has created, and on which Bob has had his say."""
+    people.meddler.create(release("release", createdBy="meddler"))
+    people.bob.patch("WorkflowRun", "release", first(entry("bob", comment="go")))
+    return people
+
+
+def test_everybody_approves_and_rejects_for_themselves(waiting):
+    waiting.ann.patch("WorkflowRun", "release", further(entry("ann", "Reject", comment="not on a Friday")))
+    waiting.ann.patch("WorkflowRun", "release", further(entry("ann", round=1)))
+    assert approvals_of(waiting) == [entry("bob", comment="go", round=0), entry("ann", "Reject", comment="not on a Friday", round=0),
+                                     entry("ann", round=1)]
+
+
+def test_an_approval_in_anothers_name_is_refused(waiting):
+    for name in ("bob", "carl", "system:admin", ""):
+        complaint = waiting.ann.expect_patch_refused("WorkflowRun", "release", further(entry(name, round=1)))
+        assert "everybody approves for themselves: user must be ann" in complaint or "spec.approvals[1].user" in complaint
+    both = [*further(entry("ann", round=1)), *further(entry("carl", round=1))]
+    assert "user must be ann" in waiting.ann.expect_patch_refused("WorkflowRun", "release", both)
+    # The operator neither: its right to write every status is no right to approve.
+    assert "is forbidden" in waiting.stranger.expect_patch_refused("WorkflowRun", "release", further(entry("agent-builder-2")))
+    complaint = waiting.operator.expect_patch_refused("WorkflowRun", "release", further(entry("ann")))
+    assert "everybody approves for themselves" in complaint
+    assert len(approvals_of(waiting)) == 1
+
+
+def test_who_does_not_hold_the_verb_cannot_approve(waiting):
+    waiting.ann.create(release("other", createdBy="ann"))
+    patch = first(entry("meddler"))
+    complaint = waiting.meddler.expect_patch_refused("WorkflowRun", "other", patch)
+    assert "meddler does not hold the verb approve on workflows.convoke.dev/release" in complaint
+    # Ann's right is for one Workflow, so a run that carries its definition itself is not hers to approve.
+    inline = {"steps": [{"name": "gate", "approval": {}}]}
+    waiting.meddler.create(release("inline", workflowSpec=inline, createdBy="meddler"))
+    complaint = waiting.ann.expect_patch_refused("WorkflowRun", "inline", first(entry("ann")))
+    assert complaint.strip().endswith("ann does not hold the verb approve on workflows.convoke.dev")
+    waiting.bob.patch("WorkflowRun", "inline", first(entry("bob")))
+    complaint = waiting.operator.expect_patch_refused("WorkflowRun", "other", first(entry(OPERATOR)))
+    assert "does not hold the verb approve" in complaint
+
+
+def test_who_created_a_run_cannot_approve_it(people):
+    people.ann.create(release("release", createdBy="ann"))
+    complaint = people.ann.expect_patch_refused("WorkflowRun", "release", first(entry("ann")))
+    assert "ann created this run, and so may not approve or reject its steps" in complaint
+    born_approved = release("born", createdBy="ann", approvals=[entry("ann")])
+    assert "ann created this run" in people.ann.expect_refused("create", "-f", "-", document=born_approved)
+    assert "cannot be changed after creation" in people.ann.expect_patch_refused("WorkflowRun", "release", {"spec": {"createdBy": "bob"}})
+    assert "cannot be changed after creation" in people.ann.expect_patch_refused("WorkflowRun", "release", {"spec": {"createdBy": None}})
+
+
+def test_who_created_a_run_cannot_be_forged_nor_said_later(people):
+    complaint = people.ann.expect_refused("create", "-f", "-", document=release("release", createdBy="bob"))
+    assert "spec.createdBy must be who creates the run, ann, not bob" in complaint
+    people.ann.create(release("release"))
+    assert "cannot be changed after creation" in people.ann.expect_patch_refused("WorkflowRun", "release", {"spec": {"createdBy": "ann"}})
+
+
+def test_the_operator_creates_runs_for_the_creator_of_the_run_that_they_are_a_step_of(people):
+    people.operator.create(release("release", createdBy="ann"))
+    assert "ann created this run" in people.ann.expect_patch_refused("WorkflowRun", "release", first(entry("ann")))
+
+
+@pytest.mark.parametrize("patch", [
+    [{"op": "remove", "path": "/spec/approvals"}],
+    [{"op": "remove", "path": "/spec/approvals/0"}],
+    [{"op": "replace", "path": "/spec/approvals/0/decision", "value": "Reject"}],
+    [{"op": "replace", "path": "/spec/approvals/0/comment", "value": "by order of bob"}],
+    [{"op": "replace", "path": "/spec/approvals/0/round", "value": 3}],
+    [{"op": "replace", "path": "/spec/approvals/0/user", "value": "ann"}],
+    [{"op": "replace", "path": "/spec/approvals", "value": [entry("ann")]}],
+], ids=["all-removed", "removed", "decision", "comment", "round", "user", "replaced"])
+@pytest.mark.parametrize("who", ["ann", "bob", "admin"])
+def test_what_was_said_is_neither_changed_nor_taken_back(waiting, who, patch):
+    complaint = getattr(waiting, who).expect_patch_refused("WorkflowRun", "release", patch)
+    assert "what was said in spec.approvals is neither changed nor taken back" in complaint
+    assert approvals_of(waiting) == [entry("bob", comment="go", round=0)]
+
+
+def test_a_run_with_approvals_can_be_changed_in_all_other_ways(waiting):
+    waiting.meddler.patch("WorkflowRun", "release", {"spec": {"suspend": True}, "metadata": {"labels": {"a": "b"}}})
+    waiting.meddler.patch("WorkflowRun", "release", {"spec": {"cancel": {"reason": "enough"}}})
+    assert approvals_of(waiting) == [entry("bob", comment="go", round=0)]
+
+
 # --- rights ---------------------------------------------------------------------------------------------------------------
 
 
@@ -353,13 +512,14 @@ CONVOKE, LEASES = "convoke.dev", "coordination.k8s.io"
 
 OPERATOR_MAY = [
     ("drive", CONVOKE, "tasks"), ("watch", CONVOKE, "workflowruns"), ("update", CONVOKE, "workflows/status"),
-    ("create", CONVOKE, "tasks"), ("patch", CONVOKE, "tasks"), ("delete", CONVOKE, "workflowruns"),
+    ("create", CONVOKE, "tasks"), ("patch", CONVOKE, "tasks"), ("delete", CONVOKE, "workflowruns"), ("patch", CONVOKE, "workflowruns"),
     ("create", "events.k8s.io", "events"), ("create", "apps", "controllerrevisions"), ("watch", LEASES, "leases"),
+    ("update", LEASES, "leases"),
 ]
 OPERATOR_MAY_NOT = [
     ("update", CONVOKE, "tasks"), ("update", CONVOKE, "workflows"), ("patch", CONVOKE, "workflows"),
     ("delete", CONVOKE, "workflows"), ("delete", CONVOKE, "agents"), ("create", CONVOKE, "agents"),
-    ("patch", CONVOKE, "workflowruns"), ("report", CONVOKE, "agents"), ("update", LEASES, "leases"), ("get", "", "secrets"),
+    ("approve", CONVOKE, "workflows"), ("report", CONVOKE, "agents"), ("delete", LEASES, "leases"), ("get", "", "secrets"),
     ("get", "", "configmaps"), ("create", "", "pods"), ("impersonate", "", "users"),
 ]
 AGENT_MAY = [("watch", CONVOKE, "tasks"), ("patch", CONVOKE, "tasks/status"), ("create", CONVOKE, "agents"),
@@ -419,5 +579,5 @@ def test_the_policies_are_free_of_type_warnings(people):
         return policies if all("typeChecking" in p.get("status", {}) for p in policies) else None
 
     policies = wait_until(checked)
-    assert len(policies) == 3
-    assert [p["status"]["typeChecking"] for p in policies] == [{}] * 3
+    assert len(policies) == 5
+    assert [p["status"]["typeChecking"] for p in policies] == [{}] * 5

@@ -67,11 +67,12 @@ def test_a_run_carries_the_same_definition_as_a_workflow():
     assert {**workflow, "description": ""} == {**inline, "description": ""}
 
 
-def defaults_in_lists(node, path="", in_list=False):
+def defaults_in_lists(node, path="", in_list=False, keys=()):
+    """A key of a list-map must be there, so it may have one."""
     found = [path] if in_list and "default" in node else []
     for name, field in node.get("properties", {}).items():
-        found += defaults_in_lists(field, f"{path}.{name}", in_list)
-    return found + (defaults_in_lists(node["items"], f"{path}[]", True) if "items" in node else [])
+        found += defaults_in_lists(field, f"{path}.{name}", in_list) if name not in keys else []
+    return found + (defaults_in_lists(node["items"], f"{path}[]", True, node.get("x-kubernetes-list-map-keys", ())) if "items" in node else [])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -91,8 +92,22 @@ def test_crd_is_established(admin, kind):
     assert "NonStructuralSchema" not in conditions
 
 
+def step(**more):
+    return {"steps": [{**STEP, **more}]}
+
+
+def bare(**kind):
+    return {"steps": [{"name": "gate", **kind}]}
+
+
+def said(**more):
+    return {"step": "gate", "user": "ann", "decision": "Approve", **more}
+
+
 REFUSED = [
-    ("Agent", {"dispatch": {"mode": "HTTP"}}, 'unknown field "spec.dispatch"'),
+    ("Agent", {"dispatch": {"mode": "Webhook"}}, "spec.dispatch.mode"),
+    ("Agent", {"dispatch": {"mode": "HTTP"}}, "http is needed with the mode HTTP"),
+    ("Agent", {"webhook": {}}, 'unknown field "spec.webhook"'),
     ("Agent", {"capacity": 0}, "spec.capacity"),
     ("Agent", {"capacity": "many"}, "spec.capacity"),
     ("Agent", {"capabilities": ["a", "a"]}, "spec.capabilities[1]: Duplicate value"),
@@ -102,7 +117,12 @@ REFUSED = [
     ("Task", {}, "spec.type: Required value"),
     ("Task", {"type": ""}, "spec.type"),
     ("Task", {"type": "x", "prioritty": 3}, 'unknown field "spec.prioritty"'),
-    ("Task", {"type": "x", "locks": []}, 'unknown field "spec.locks"'),
+    ("Task", {"type": "x", "lock": []}, 'unknown field "spec.lock"'),
+    ("Task", {"type": "x", "locks": [{"name": "a"}, {"name": "a"}]}, "spec.locks[1]: Duplicate value"),
+    ("Task", {"type": "x", "locks": [{"name": "a", "permits": 2}]}, "permits belong to mode Shared"),
+    ("Task", {"type": "x", "assignment": {"strategy": "Fastest"}}, 'spec.assignment.strategy: Unsupported value: "Fastest"'),
+    ("Task", {"type": "x", "requires": {"rule": "a" * 4097}}, "spec.requires.rule: Too long: may not be more than 4096"),
+    ("Agent", {"cost": {"perTask": "-1"}}, "spec.cost.perTask"),
     ("Task", {"type": "x", "priority": 6}, "spec.priority"),
     ("Task", {"type": "x", "title": "t" * 501}, "spec.title: Too long: may not be more than 500"),
     ("Task", {"type": "x", "parameters": [1]}, "spec.parameters"),
@@ -117,22 +137,70 @@ REFUSED = [
     ("Task", {"type": "x", "requires": {"agentSelector": {"matchExpressions": [{"key": "a", "operator": "In"}]}}},
      "values are needed with In"),
     ("Workflow", {"steps": []}, "spec.steps"),
-    ("Workflow", {"steps": [{"name": "build"}]}, "spec.steps[0].task: Required value"),
+    ("Workflow", {"steps": [{"name": "build"}]}, "a step is exactly one of task, approval, wait and workflow"),
+    ("Workflow", {"steps": [{**STEP, "approval": {}}]}, "a step is exactly one of task, approval, wait and workflow"),
+    ("Workflow", {"steps": [{"name": "a", "wait": {"duration": "1s"}, "workflow": {"name": "b"}}]}, "a step is exactly one of"),
     ("Workflow", {"steps": [STEP, STEP]}, "spec.steps[1]: Duplicate value"),
     ("Workflow", {"steps": [{**STEP, "name": "Build It"}]}, "spec.steps[0].name"),
-    ("Workflow", {"steps": [{**STEP, "when": "true"}]}, 'unknown field "spec.steps[0].when"'),
+    ("Workflow", {"steps": [{**STEP, "dependsOn": ["a.Done"]}]}, "spec.steps[0].dependsOn[0]"),
+    ("Workflow", {"steps": [{**STEP, "dependsOn": ["a", "a"]}]}, "spec.steps[0].dependsOn[1]: Duplicate value"),
+    ("Workflow", step(when=""), "spec.steps[0].when"),
+    ("Workflow", step(when="a" * 4097), "spec.steps[0].when: Too long: may not be more than 4096"),
+    ("Workflow", step(forEach={}), "spec.steps[0].forEach"),
+    ("Workflow", step(forEach={"items": [], "range": {"from": 1, "to": 2}}), "spec.steps[0].forEach"),
+    ("Workflow", step(forEach={"range": {"from": 1}}), "spec.steps[0].forEach.range.to: Required value"),
+    ("Workflow", step(forEach={"range": {"from": 1, "to": 2.5}}), "spec.steps[0].forEach.range.to"),
+    ("Workflow", step(forEach={"items": [], "as": "the item"}), "spec.steps[0].forEach.as"),
+    ("Workflow", step(forEach={"items": [], "parallelism": 0}), "spec.steps[0].forEach.parallelism"),
+    ("Workflow", step(forEach={"items": [], "parallelism": 10001}), "spec.steps[0].forEach.parallelism"),
+    ("Workflow", step(repeat={}), "spec.steps[0].repeat.until: Required value"),
+    ("Workflow", step(repeat={"until": "true", "maxIterations": 0}), "spec.steps[0].repeat.maxIterations"),
+    ("Workflow", step(repeat={"until": "true", "delay": "soon"}), "spec.steps[0].repeat.delay"),
+    ("Workflow", step(compensate={}), "spec.steps[0].compensate.type: Required value"),
+    ("Workflow", step(compensate={"type": "x", "retry": {"limit": 101}}), "spec.steps[0].compensate.retry.limit"),
+    ("Workflow", step(compensate={"type": "x", "timeout": "0s"}), "must be longer than 0s"),
+    ("Workflow", step(transitions=[{"when": "true"}]), "spec.steps[0].transitions[0].to: Required value"),
+    ("Workflow", step(transitions=[{"to": "a"}] * 65), "spec.steps[0].transitions: Too many"),
+    ("Workflow", bare(approval={"required": 0}), "spec.steps[0].approval.required"),
+    ("Workflow", bare(approval={"required": 101}), "spec.steps[0].approval.required"),
+    ("Workflow", bare(approval={"approvers": ["a", "a"]}), "spec.steps[0].approval.approvers[1]: Duplicate value"),
+    ("Workflow", bare(approval={"timeout": "0s"}), "must be longer than 0s"),
+    ("Workflow", bare(approval={"onTimeout": "Wait"}), 'spec.steps[0].approval.onTimeout: Unsupported value: "Wait"'),
+    ("Workflow", bare(wait={}), "exactly one of duration, until and event is needed"),
+    ("Workflow", bare(wait={"duration": "1s", "until": "true"}), "exactly one of duration, until and event is needed"),
+    ("Workflow", bare(wait={"event": {}}), "spec.steps[0].wait.event.type: Required value"),
+    ("Workflow", bare(workflow={}), "spec.steps[0].workflow.name: Required value"),
+    ("Workflow", bare(workflow={"name": "w", "parameters": [1]}), "spec.steps[0].workflow.parameters"),
+    ("Workflow", {"steps": [STEP], "finally": [STEP, STEP]}, "spec.finally[1]: Duplicate value"),
+    ("Workflow", {"steps": [STEP], "finally": [{"name": "a"}]}, "a step is exactly one of task, approval, wait and workflow"),
+    ("Workflow", {"steps": [STEP], "finally": [{**STEP, "name": f"s{i}"} for i in range(101)]}, "spec.finally: Too many"),
+    ("Workflow", {"steps": [STEP], "maxTransitions": 0}, "spec.maxTransitions"),
+    ("Workflow", {"steps": [STEP], "maxTransitions": 10001}, "spec.maxTransitions"),
     ("Workflow", {"steps": [{"name": "a", "task": {"type": "x", "priority": 9}}]}, "must be from 1 to 5"),
     ("Workflow", {"steps": [{"name": "a", "task": {"type": "x", "priority": "high"}}]}, "or a placeholder"),
-    ("Workflow", {"steps": [STEP], "mode": "StateMachine"}, "spec.mode"),
-    ("Workflow", {"steps": [STEP], "onFailure": "Compensate"}, "spec.onFailure"),
-    ("Workflow", {"steps": [STEP], "triggers": [{"type": "Schedule"}]}, "spec.triggers[0].type"),
+    ("Workflow", {"steps": [STEP], "mode": "Random"}, "spec.mode"),
+    ("Workflow", {"steps": [STEP], "onFailure": "Ignore"}, "spec.onFailure"),
+    ("Workflow", {"steps": [STEP], "triggers": [{"type": "Sometimes"}]}, "spec.triggers[0].type"),
+    ("Workflow", {"steps": [STEP], "triggers": [{"type": "Schedule"}]}, "needs schedule, and no other has it"),
+    ("Workflow", {"steps": [STEP], "triggers": [{"type": "Create", "event": {"type": "x"}}]}, "needs event, and no other has it"),
     ("Workflow", {"steps": [STEP], "parallelism": 0}, "spec.parallelism"),
     ("Workflow", {"steps": [STEP], "parameters": [{"name": "a", "type": "Date"}]}, "spec.parameters[0].type"),
     ("Workflow", {"steps": [STEP], "historyLimits": {"failed": -1}}, "spec.historyLimits.failed"),
     ("WorkflowRun", {}, "exactly one of workflowName and workflowSpec"),
     ("WorkflowRun", {"workflowName": "a", "workflowSpec": {"steps": [STEP]}}, "exactly one of workflowName and workflowSpec"),
     ("WorkflowRun", {"workflowSpec": {"steps": [STEP]}, "revision": "r"}, "revision needs workflowName"),
-    ("WorkflowRun", {"workflowName": "a", "retryFrom": "b"}, 'unknown field "spec.retryFrom"'),
+    ("WorkflowRun", {"workflowName": "a", "retryFrom": {}}, "spec.retryFrom.round: Required value"),
+    ("WorkflowRun", {"workflowName": "a", "retryFrom": {"round": 0}}, "spec.retryFrom.round"),
+    ("WorkflowRun", {"workflowName": "a", "retryFrom": {"round": 1001}}, "spec.retryFrom.round"),
+    ("WorkflowRun", {"workflowName": "a", "retryFrom": {"round": 1, "steps": ["a", "a"]}}, "spec.retryFrom.steps[1]: Duplicate value"),
+    ("WorkflowRun", {"workflowName": "a", "createdBy": ""}, "spec.createdBy"),
+    ("WorkflowRun", {"workflowName": "a", "createdBy": "u" * 254}, "spec.createdBy: Too long: may not be more than 253"),
+    ("WorkflowRun", {"workflowName": "a", "approvals": [{"step": "s", "user": "u"}]}, "spec.approvals[0].decision: Required value"),
+    ("WorkflowRun", {"workflowName": "a", "approvals": [said(decision="Maybe")]}, 'decision: Unsupported value: "Maybe"'),
+    ("WorkflowRun", {"workflowName": "a", "approvals": [said(), said(decision="Reject")]}, "spec.approvals[1]: Duplicate value"),
+    ("WorkflowRun", {"workflowName": "a", "approvals": [said(round=-1)]}, "spec.approvals[0].round"),
+    ("WorkflowRun", {"workflowName": "a", "approvals": [said(comment="c" * 1025)]}, "comment: Too long: may not be more than 1024"),
+    ("WorkflowRun", {"workflowName": "a", "cancel": {"compensate": "yes"}}, "spec.cancel.compensate"),
 ]
 
 
@@ -162,7 +230,7 @@ def test_other_names_may_be_as_long_as_the_server_allows(admin, kind, spec):
                   "backoff": {"type": "Exponential", "base": "5s", "max": "60s"}}}),
     ("Workflow", {"steps": [STEP], "parameters": [{"name": "p"}], "retry": {"limit": 1}}, {
         "steps": [STEP], "parameters": [{"name": "p"}], "retry": {"limit": 1},
-        "mode": "Graph", "parallelism": 10, "onFailure": "Abort", "triggers": [{"type": "Create"}],
+        "mode": "Graph", "parallelism": 10, "onFailure": "Abort", "maxTransitions": 100, "triggers": [{"type": "Create"}],
         "historyLimits": {"succeeded": 3, "failed": 3}, "suspend": False}),
     ("WorkflowRun", {"workflowName": "a"}, {"workflowName": "a", "suspend": False}),
 ], ids=KINDS)
@@ -209,8 +277,8 @@ def test_a_chain_of_two_thousand_steps_is_taken_and_no_longer_one(admin):
 
 @pytest.mark.parametrize("field,value", [
     ("type", "other"), ("title", "new"), ("title", None), ("description", "new"), ("parameters", {"a": 2}),
-    ("parameters", {"b": {"c": 3}}), ("parameters", None), ("requires", {"capabilities": ["y"]}), ("agentName", "other"),
-    ("timeout", "2h"), ("retry", {"limit": 9}),
+    ("parameters", {"b": {"c": 3}}), ("parameters", None), ("requires", {"capabilities": ["y"]}),
+    ("requires", {"rule": "true"}), ("assignment", {"strategy": "Random"}), ("timeout", "2h"), ("retry", {"limit": 9}),
 ])
 def test_what_a_task_is_cannot_be_changed(admin, field, value):
     admin.create(manifest("Task", "t", {"type": "x", "title": "old", "parameters": {"a": 1, "b": {"c": [2]}}}))
@@ -238,11 +306,38 @@ def test_a_cancellation_cannot_be_taken_back(admin, kind, spec):
     [{"op": "replace", "path": "/spec/workflowSpec/steps/0/task/parameters/x", "value": 2}],
     [{"op": "add", "path": "/spec/parameters", "value": {"a": 1}}],
     [{"op": "add", "path": "/spec/triggeredBy", "value": "me"}],
-], ids=["step", "step-parameters", "parameters", "triggered-by"])
+    [{"op": "add", "path": "/spec/createdBy", "value": "me"}],
+    [{"op": "add", "path": "/spec/event", "value": {"id": "1"}}],
+], ids=["step", "step-parameters", "parameters", "triggered-by", "created-by", "event"])
 def test_what_a_run_executes_cannot_be_changed(admin, patch):
     steps = [{"name": "a", "task": {"type": "x", "parameters": {"x": 1}}}]
     admin.create(manifest("WorkflowRun", "r", {"workflowSpec": {"steps": steps}}))
     assert "cannot be changed after creation" in admin.expect_patch_refused("WorkflowRun", "r", patch)
+
+
+def test_what_may_be_changed_in_a_run(admin):
+    admin.create(manifest("WorkflowRun", "r", {"workflowName": "a"}))
+    me = admin.do("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+    approval = {**said(user=me), "round": 0}
+    change = {"suspend": True, "retryFrom": {"round": 2, "steps": ["gate"]}, "approvals": [approval], "cancel": {"compensate": True}}
+    admin.patch("WorkflowRun", "r", {"spec": change})
+    assert change.items() <= admin.get("WorkflowRun", "r")["spec"].items()
+    assert "rounds only count up" in admin.expect_patch_refused("WorkflowRun", "r", {"spec": {"retryFrom": {"round": 1}}})
+
+
+def test_steps_of_every_shape_are_taken_and_come_back_as_they_were(admin):
+    spec = {"steps": [
+        {**STEP, "when": "true", "dependsOn": ["gate.Ended", "pause"], "optional": True, "timeout": "5m", "retry": {"limit": 0},
+         "forEach": {"items": {"a": [1, None]}, "as": "module", "parallelism": 2},
+         "compensate": {"type": "undo", "timeout": "1m", "retry": {"limit": 9}}, "transitions": [{"when": "false", "to": "gate"}]},
+        {**STEP, "name": "poll", "repeat": {"until": "true", "maxIterations": 3, "delay": "1s"}},
+        {**STEP, "name": "count", "forEach": {"range": {"from": 1, "to": "$(params.n)"}, "as": "i"}},
+        {"name": "gate", "approval": {"required": 2, "approvers": ["ann", "$(params.owner)"], "timeout": "1h", "onTimeout": "Skip"}},
+        {"name": "pause", "wait": {"event": {"type": "done", "filter": "event.ok"}}},
+        {"name": "sub", "workflow": {"name": "$(params.which)", "parameters": {"x": [1]}}}],
+        "finally": [{**STEP, "name": "last"}], "mode": "Graph", "maxTransitions": 7}
+    admin.create(manifest("Workflow", "shapes", spec))
+    assert spec.items() <= admin.get("Workflow", "shapes")["spec"].items()
 
 
 def test_a_workflow_may_be_edited(admin):

@@ -16,12 +16,13 @@ KINDS = {"agents": "Agent", "tasks": "Task", "workflows": "Workflow", "workflowr
 # What a person would say of each phase: to kstatus and to Argo CD.
 IN_PROGRESS, CURRENT, FAILED = ("InProgress", "Progressing"), ("Current", "Healthy"), ("Failed", "Degraded")
 VERDICTS = {
-    "Agent": {"Pending": IN_PROGRESS, "Ready": CURRENT, "Draining": CURRENT, "Offline": FAILED},
+    "Agent": {"Pending": IN_PROGRESS, "Ready": CURRENT, "Degraded": IN_PROGRESS, "Draining": CURRENT,
+              "Offline": FAILED},
     "Task": {"Pending": IN_PROGRESS, "Queued": IN_PROGRESS, "Assigned": IN_PROGRESS, "Running": IN_PROGRESS, "Succeeded": CURRENT,
              "Failed": FAILED, "Cancelled": FAILED},
     "Workflow": {"Pending": IN_PROGRESS, "Ready": CURRENT, "Suspended": CURRENT, "Invalid": FAILED},
     "WorkflowRun": {"Pending": IN_PROGRESS, "Running": IN_PROGRESS, "Suspended": IN_PROGRESS, "Succeeded": CURRENT,
-                    "Failed": FAILED, "Cancelled": FAILED},
+                    "Failed": FAILED, "Cancelled": FAILED, "Compensating": IN_PROGRESS, "Compensated": FAILED},
 }
 
 
@@ -106,6 +107,10 @@ def test_every_phase_reads_as_a_person_would_say(world):
         world.apply(workflow("late", [shell_step("a", "true")]), task("bad", parameters={"command": "exit 1"}, retry=once),
                     run("bad", workflowSpec={"steps": [shell_step("a", "exit 1", retry=once)]}),
                     run("stopped", workflowSpec={"steps": [shell_step("a", work)]}))
+        undoable = {**shell_step("a", "true"), "compensate": {"type": "shell", "parameters": {"command": "true"}}}
+        world.apply(run("undone", workflowSpec={"steps": [undoable, shell_step("b", "exit 1", ["a"], retry=once)],
+                                                "onFailure": "Compensate"}))
+        world.wait_phase("cwr", "undone", "Compensated")
         world.wait_phase("cwr", "stopped", "Running")
         edit(world, "cwr", "stopped", {"cancel": {"reason": "enough"}})
         edit(world, "ctk", "on-hold", {"cancel": {"reason": "enough"}})
@@ -120,6 +125,12 @@ def test_every_phase_reads_as_a_person_would_say(world):
             edit(world, kind, name, {"suspend": True})
             wait_seen(world, kind, name)
             assert world.status(kind, name)["phase"] == before
+
+        # An agent fails once too often.
+        edit(world, "cag", "worker", {"circuitBreaker": {"failureThreshold": 1, "openFor": "10m"}})
+        wait_seen(world, "cag", "worker")
+        world.apply(task("worse", parameters={"command": "exit 1"}, retry=once))
+        world.wait_phase("cag", "worker", "Degraded")
 
         # A definition is mended, an agent is cordoned, then it dies.
         world.apply(workflow("broken", [shell_step("a", "true")]))

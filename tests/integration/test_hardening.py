@@ -10,7 +10,7 @@ def readelf(program, *arguments):
     return subprocess.run(["readelf", "--wide", *arguments, BIN / program], text=True, capture_output=True, check=True).stdout
 
 
-@pytest.mark.parametrize("program", ["convoke-operator", "convoke-runner"])
+@pytest.mark.parametrize("program", ["convoke-operator", "convoke-runner", "kubectl-convoke"])
 def test_the_programs_are_hardened(program):
     headers, segments = readelf(program, "--file-header"), readelf(program, "--program-headers")
     dynamic, symbols = readelf(program, "--dynamic"), readelf(program, "--dyn-syms")

@@ -168,3 +168,100 @@ def test_strict_validation_names_what_is_not_there(working):
     for spec in ({"priority": 9}, {"timeout": "soon"}, {"title": "x" * 501}, {"retry": {"limit": -1}}):
         refused = working.kubectl("apply", "-f", "-", input=json.dumps(task("bad", **spec)), check=False)
         assert refused.returncode != 0 and list(spec)[0] in refused.stderr, refused.stderr
+
+
+def nested(levels):
+    value = 1
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+def test_parameters_that_are_nested_far_too_deeply(working):
+    """The operator reads all Tasks in one list and one watch: one of them must not keep it from the others."""
+    deep = task("deep", parameters={"command": "true", "deep": nested(500)})
+    working.kubectl("create", "-f", "-", input=json.dumps(deep))
+    working.kubectl("wait", "ctk/deep", "--for=condition=Stalled", "--timeout=20s")
+    assert "spec.parameters: is nested deeper than 150 levels" in working.condition("ctk", "deep", "Ready")["message"]
+    working.op.kill()
+    working.op.start().wait_ready()
+    working.apply(task("shallow", parameters={"command": "true"}))
+    assert working.wait_finished("ctk", "shallow")["phase"] == "Succeeded"
+
+
+def report(world, name, **content):
+    """As an agent by hand: of whatever form the schema takes."""
+    status = wait_until(lambda: (s := world.status("ctk", name)).get("phase") in ("Assigned", "Running") and s, 20,
+                        lambda: world.status("ctk", name))
+    content["assignmentID"] = status["assignment"]["id"]
+    patch = world.directory / "patch.json"  # too long for an argument
+    patch.write_text(json.dumps([{"op": "add", "path": "/status/report", "value": content}], ensure_ascii=False))
+    world.kubectl("patch", "ctk", name, "--subresource=status", "--type=json", "--patch-file", patch)
+
+
+def by_hand(world, name="by-hand", **spec):
+    """An agent that is only a Lease."""
+    world.apply({"apiVersion": "convoke.dev/v1alpha1", "kind": "Agent", "metadata": {"name": name, "namespace": "default"},
+                 "spec": {"capabilities": [name], "heartbeat": {"interval": "1h", "timeout": "2h"}, **spec}},
+                {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+                 "metadata": {"name": f"convoke-agent-{name}", "namespace": "default", "labels": {"convoke.dev/agent": name}},
+                 "spec": {"holderIdentity": "a person", "leaseDurationSeconds": 3600, "renewTime": "2026-01-01T00:00:00.000000Z"}})
+    world.wait_phase("cag", name, "Ready", 20)
+
+
+def test_reports_at_every_limit_of_the_schema(working):
+    by_hand(working)
+    long, rocket = "x" * 32768, "\U0001F680" * 32768
+    reports = {"long": {"state": "Failed", "message": long, "error": {"code": "c" * 253, "message": long}},
+               "wide": {"state": "Failed", "message": rocket, "error": {"code": "\U0001F680" * 253, "message": rocket, "retryable": False}},
+               "odd": {"state": "Failed", "error": {"message": "\u0001\u001b[31m\u202e\u0000".replace("\u0000", "")}},
+               "said": {"state": "Succeeded", "message": rocket, "progress": 100, "startedAt": "0001-01-01T00:00:00Z"},
+               "early": {"state": "Succeeded", "startedAt": "1678-01-01T00:00:00Z"},
+               "late": {"state": "Succeeded", "startedAt": "2261-01-01T00:00:00Z", "finishedAt": "9999-12-31T23:59:59Z"},
+               "deep": {"state": "Succeeded", "outputs": nested(300)},
+               "big": {"state": "Succeeded", "outputs": {"x": "y" * 200_000}},
+               "no": {"state": "Rejected", "message": rocket}}
+    working.apply(*(task(name, "by-hand", retry={"limit": 0}, deadline="40s" if name == "no" else "1h") for name in reports))
+    for name, content in reports.items():
+        report(working, name, **content)
+    for name in reports:
+        status = working.wait_finished("ctk", name, 80)
+        good = name in ("said", "early", "late")
+        assert status["phase"] == ("Succeeded" if good else "Failed"), (name, status)
+    assert {working.status("ctk", name)["reason"] for name in ("deep", "big")} == {"OutputTooLarge"}
+    # What was counted of them is in the agent's status, too: nothing keeps it from being written.
+    wait_until(lambda: working.status("cag", "by-hand").get("completedTasks") == 3, 30, lambda: working.status("cag", "by-hand"))
+
+
+def test_agents_that_fit_nobody_for_reasons_of_any_length(working):
+    for i in range(12):
+        by_hand(working, f"narrow-{i}" + "n" * 50)
+    long = {f"{'l' * 60}{i}": "v" * 60 for i in range(60)}
+    working.apply(task("choosy", f"narrow-1{'n' * 50}", requires={"agentSelector": {"matchLabels": long}, "rule": "agent.metadata.name == '" + "x" * 3000 + "'"}),
+                  task("ruled", f"narrow-1{'n' * 50}", requires={"rule": "agent.metadata.name == '" + "x" * 3000 + "'"}))
+    for name, word in (("choosy", "does not match selector"), ("ruled", "requires.rule")):
+        status = wait_until(lambda n=name: (s := working.status("ctk", n)).get("reason") == "NoEligibleAgent" and s, 20, lambda n=name: working.status("ctk", n))
+        assert len(status["assignment"]["rejected"]) == 10
+        assert any(word in agent["reason"] for agent in status["assignment"]["rejected"]), status
+        working.kubectl("patch", "ctk", name, "--type=merge", "-p", '{"spec":{"cancel":{}}}')
+        assert working.wait_finished("ctk", name)["phase"] == "Cancelled"
+
+
+def test_lock_leases_with_nonsense(working):
+    """By somebody who may write Leases. They are foreign holders that do not renew, so that each is free after a while."""
+    annotations = {"long": json.dumps([{"uid": "u", "task": "n" * 100_000, "since": "lunch"}]),
+                   "no-json": "\U0001F680" * 1000, "no-task": json.dumps([{"uid": "u", "task": "../../secrets"}]),
+                   "no-time": json.dumps([{"uid": "u", "task": "gone", "since": "lunch"}, {"uid": "v", "task": "gone-too", "since": 7}])}
+    for name, text in annotations.items():
+        working.create({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+                        "metadata": {"name": f"convoke-lock-{name}", "namespace": "default", "labels": {"convoke.dev/lock": name},
+                                     "annotations": {"convoke.dev/lock-holders": text}},
+                        "spec": {"holderIdentity": "u", "leaseDurationSeconds": 2}})
+        working.apply(task(name, parameters={"command": "true"}, locks=[{"name": name}]))
+    for name in annotations:
+        assert working.wait_finished("ctk", name, 30)["phase"] == "Succeeded"
+
+
+def test_a_start_of_centuries_ago(working):
+    working.apply(task("ancient", parameters={"command": "true"}, notBefore="1700-01-01T00:00:00Z"))
+    assert working.wait_finished("ctk", "ancient")["phase"] == "Succeeded"

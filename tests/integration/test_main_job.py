@@ -158,6 +158,7 @@ def test_history_limits_remove_the_oldest_finished_runs(world):
 def test_no_agent_fits_is_explained_and_heals_at_once(world):
     world.runner("worker")
     world.operator()
+    world.wait_phase("cag", "worker", "Ready")
     world.apply(task("needs-gpu", "train", requires={"capabilities": ["gpu"]}))
     status = world.wait_phase("ctk", "needs-gpu", "Queued")
     assert status["reason"] == "NoEligibleAgent"

@@ -89,6 +89,8 @@ def prometheus(world):
 def test_a_real_prometheus_sees_all_that_dashboards_and_alerts_ask_for(world, prometheus):
     runner = world.runner("worker")
     operator = world.operator(settings={"audit": {"path": str(world.directory / "audit.log")}})
+    world.wait_phase("cag", "worker", "Ready")
+    world.kubectl("patch", "cag", "worker", "--type=merge", "-p", '{"spec": {"circuitBreaker": {"failureThreshold": 0}}}')
     prometheus.scrape(operator)
     wait_until(lambda: prometheus.query("convoke_build_info"), 20, lambda: "the operator is not scraped")
     work(world)
@@ -128,7 +130,8 @@ def work(world):
 
 
 def fail_tasks(world, name, count):
-    world.apply(*[task(f"{name}-{i}", parameters={"command": "exit 1"}, retry=NO_RETRY, priority=i % 5 + 1) for i in range(count)])
+    world.apply(*[task(f"{name}-{i}", parameters={"command": "exit 1"}, retry=NO_RETRY, priority=i % 5 + 1,
+                       locks=[{"name": "disk"}] if i < 3 else []) for i in range(count)])
     for i in range(count):
         world.wait_phase("ctk", f"{name}-{i}", "Failed")
 

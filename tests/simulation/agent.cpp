@@ -32,11 +32,12 @@ class Agent::Sink final : public runtime::ReflectorSink {
 };
 
 Agent::Agent(fakes::FakeApiServer& server, Clock& clock, std::string name, const std::string& client,
-             std::uint64_t seed)
+             std::uint64_t seed, Duration skew)
     : server_(server),
       clock_(clock),
       name_(std::move(name)),
       client_name_(client),
+      skew_(skew),
       metrics_(registry_, "fake"),
       transport_(server.connect(client)),
       random_(make_seeded_random(seed)),
@@ -117,7 +118,7 @@ void Agent::run() {
 
 void Agent::beat() {
   const kube::ObjectKey key{"default", api::heartbeat_lease_name(name_)};
-  const auto now = format_micro_time(clock_.wall_now());
+  const auto now = format_micro_time(wall_now());
   bool beaten = false;
   if (has_lease_) {
     const Json patch = {{"spec", {{"renewTime", now}, {"holderIdentity", client_name_}}}};
@@ -145,7 +146,7 @@ std::optional<Agent::Work> Agent::next_due(MonotonicTime now) {
 }
 
 Json Agent::report_of(const Work& work) {
-  Json report = {{"assignmentID", work.assignment}, {"startedAt", format_time(clock_.wall_now())}};
+  Json report = {{"assignmentID", work.assignment}, {"startedAt", format_time(wall_now())}};
   const MutexLock lock(mutex_);
   if (work.step == Step::Start) {
     report["state"] = dice_.chance(4) ? "Rejected" : "Running";
@@ -174,7 +175,8 @@ void Agent::advance(Work work) {
   if (known == work_.end()) return;
   if (!answer) {
     const auto code = answer.error().code;
-    const bool is_refused = code == ErrorCode::Invalid || code == ErrorCode::NotFound;
+    const bool is_refused =
+        code == ErrorCode::Invalid || code == ErrorCode::NotFound || code == ErrorCode::Forbidden;
     if (is_refused) {
       work_.erase(known);
     } else {

@@ -27,9 +27,10 @@ namespace convoke::simulation {
 
 class Agent {
  public:
-  // `client` is the name of its connection, different for each life of the agent.
+  // `client` is the name of its connection, different for each life of the agent; `skew` is by how much its
+  // wall clock is wrong.
   Agent(fakes::FakeApiServer& server, Clock& clock, std::string name, const std::string& client,
-        std::uint64_t seed);
+        std::uint64_t seed, Duration skew);
   ~Agent();
 
   // Nothing that it does from now on reaches the server.
@@ -50,6 +51,7 @@ class Agent {
   void forget(const Json& task);
   void run();
   void beat();
+  WallTime wall_now() const { return clock_.wall_now() + skew_; }
   std::optional<Work> next_due(MonotonicTime now);
   void advance(Work work);
   Json report_of(const Work& work);
@@ -58,6 +60,7 @@ class Agent {
   Clock& clock_;
   const std::string name_;
   const std::string client_name_;
+  const Duration skew_;
   prometheus::Registry registry_;
   kube::ClientMetrics metrics_;
   std::unique_ptr<kube::Transport> transport_;

@@ -18,6 +18,8 @@ int main(int argc, char** argv) {
   app.add_option("--seed", from, "the first seed");
   app.add_option("--count", count, "how many seeds");
   app.add_option("--steps", options.steps, "things that happen before the faults stop");
+  bool first = false;
+  app.add_flag("--first", first, "stop at the first seed that broke a rule");
   app.add_flag("--verbose", options.verbose, "what happens, and the operators' logs, on standard error");
   CLI11_PARSE(app, argc, argv);
 
@@ -36,6 +38,7 @@ int main(int argc, char** argv) {
     std::cout << "seed " << seed << ":\n";
     for (const auto& violation : outcome.violations) std::cout << "  " << violation << "\n";
     std::cout << std::flush;
+    if (first) break;
   }
   std::cout << count << " seeds, " << tasks << " Tasks, " << requests << " requests, "
             << human_duration(virtual_time) << " of virtual time: " << broken << " broken" << std::endl;

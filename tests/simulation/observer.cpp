@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "controller/base/time_format.h"
+#include "controller/kube/lease.h"
 #include "reconcilers/api/agent.h"
 #include "reconcilers/api/task.h"
+#include "reconcilers/api/workflow.h"
 #include "reconcilers/api/workflow_run.h"
 
 namespace convoke::simulation {
@@ -27,11 +29,14 @@ const std::map<std::string, std::set<std::string>> kTaskMoves = {
 
 const std::map<std::string, std::set<std::string>> kRunMoves = {
     {"Pending", {"Running", "Suspended", "Succeeded", "Failed", "Cancelled"}},
-    {"Running", {"Suspended", "Succeeded", "Failed", "Cancelled"}},
-    {"Suspended", {"Running", "Pending", "Succeeded", "Failed", "Cancelled"}},
+    // After an undo comes `finally`, in phase Running.
+    {"Running", {"Suspended", "Compensating", "Succeeded", "Failed", "Cancelled", "Compensated"}},
+    {"Suspended", {"Running", "Pending", "Compensating", "Succeeded", "Failed", "Cancelled", "Compensated"}},
+    {"Compensating", {"Running", "Suspended", "Compensated", "Failed"}},
     {"Succeeded", {}},
     {"Failed", {}},
     {"Cancelled", {}},
+    {"Compensated", {}},
 };
 
 std::string text(const Json& object, const char* path) {
@@ -50,7 +55,7 @@ std::string phase_of(const Json& object) {
 }
 
 bool has_ended(const std::string& phase) {
-  return phase == "Succeeded" || phase == "Failed" || phase == "Cancelled";
+  return phase == "Succeeded" || phase == "Failed" || phase == "Cancelled" || phase == "Compensated";
 }
 
 bool is_active(const Json& task) {
@@ -60,6 +65,27 @@ bool is_active(const Json& task) {
 
 bool is_from(const std::string& client, const char* prefix) {
   return client.rfind(prefix, 0) == 0;
+}
+
+// Some Tasks do without an agent: those with subtasks, and those that take the result of another.
+bool is_distributed(const Json& task) {
+  return task.contains("/spec/subtasks"_json_pointer) && !task["spec"]["subtasks"].empty();
+}
+
+bool is_allowed(const std::string& from, const std::string& to, const Json& after) {
+  if (from == to || kTaskMoves.at(from).contains(to)) return true;
+  if (to == "Pending") return after["spec"].value("suspend", false);
+  const bool waited = from == "Pending" || from == "Queued";
+  if (waited && to == "Running") return is_distributed(after);
+  return waited && to == "Succeeded" && (is_distributed(after) || !text(after, "/status/resultFrom").empty());
+}
+
+// What the admission policies refuse of an agent, but for the assignment id: the protocol's own `test` has to
+// see to that.
+Status admit(const WriteReview& write) {
+  const bool is_report = is_from(write.client, kAgentPrefix) && write.subresource == "status";
+  if (!is_report || is_active(*write.before)) return {};
+  return {ErrorCode::Forbidden, "an agent reports on a Task that is Assigned or Running"};
 }
 
 // All that an agent must leave alone.
@@ -72,13 +98,17 @@ Json without_report(Json task) {
 
 }  // namespace
 
-Observer::Observer(fakes::FakeApiServer& server, Clock& clock) : server_(server), clock_(clock) {
+Observer::Observer(fakes::FakeApiServer& server, Clock& clock)
+    : server_(server),
+      clock_(clock),
+      runs_([this](const Json& object, const std::string& rule) { violated(object, rule); }) {
   const auto watch = [&server](const kube::ResourceType& type, std::vector<std::string> fields, auto see) {
     fakes::TypeOptions options;
     options.selectable_fields = std::move(fields);
     options.review = [see](const WriteReview& write) {
-      see(write);
-      return Status();
+      Status allowed = admit(write);
+      if (allowed) see(write);
+      return allowed;
     };
     server.register_type(type, options);
   };
@@ -87,9 +117,16 @@ Observer::Observer(fakes::FakeApiServer& server, Clock& clock) : server_(server)
   watch(api::kWorkflowRun, {"spec.workflowName", "status.phase"},
         [this](const WriteReview& write) { see_run(write); });
   watch(api::kAgent, {"spec.type", "status.phase"}, [this](const WriteReview& write) {
+    judge_schema(write, agent_schema_);
     int& capacity = capacities_[text(write.after, "/metadata/name")];
     capacity = std::max(capacity, number(write.after, "/spec/capacity", 10));
   });
+  fakes::TypeOptions leases{.has_status = false, .counts_generation = false};
+  leases.review = [this](const WriteReview& write) {
+    if (write.before != nullptr && write.operation == "UPDATE") locks_.see_lease(*write.before, write.after);
+    return Status();
+  };
+  server.register_type(kube::kLease, leases);
 }
 
 void Observer::violated(const Json& object, const std::string& rule) {
@@ -97,11 +134,23 @@ void Observer::violated(const Json& object, const std::string& rule) {
                         text(object, "/metadata/name") + ": " + rule);
 }
 
+void Observer::judge_schema(const WriteReview& write, const fakes::CrdSchema& schema) {
+  if (!is_from(write.client, kOperatorPrefix) || !write.after.is_object()) return;
+  for (const std::string& problem : schema.problems(write.after)) {
+    violated(write.after, "the API server would not store it: " + problem);
+  }
+}
+
 void Observer::see_task(const WriteReview& write) {
   ++task_writes_;
+  if (write.operation != "DELETE") judge_schema(write, task_schema_);
+  const bool is_by_person = !is_from(write.client, kAgentPrefix) && !is_from(write.client, kOperatorPrefix);
+  if (is_by_person) edits_[text(write.after, "/metadata/name")].push_back(clock_.monotonic_now());
+  see_child(write);
   if (write.operation == "CREATE") return;
   if (write.operation == "DELETE") {
     count_active(write.before, nullptr);
+    (void)locks_.see(write.before, nullptr);
     return;
   }
   const Json& before = *write.before;
@@ -114,6 +163,7 @@ void Observer::see_task(const WriteReview& write) {
     judge_success(write.after);
   }
   count_active(&before, &write.after);
+  for (const std::string& rule : locks_.see(&before, &write.after)) violated(write.after, rule);
 }
 
 void Observer::judge_agent_write(const WriteReview& write) {
@@ -126,13 +176,22 @@ void Observer::judge_agent_write(const WriteReview& write) {
                          " was taken, while " + text(before, "/status/assignment/id") +
                          " is the current one");
   }
+  judge_start(write.after);
+}
+
+// A report, but for a rejection, says that the work was begun under this assignment.
+void Observer::judge_start(const Json& after) {
+  const auto state = text(after, "/status/report/state");
+  if (text(after, "/spec/delivery") != "AtMostOnce" || state.empty() || state == "Rejected") return;
+  auto& starts = starts_[text(after, "/metadata/uid")];
+  starts.insert(text(after, "/status/report/assignmentID"));
+  if (starts.size() > 1) violated(after, "is AtMostOnce, and was started a second time");
 }
 
 void Observer::judge_phase(const Json& before, const Json& after) {
   const auto from = phase_of(before);
   const auto to = phase_of(after);
-  const auto& moves = kTaskMoves.at(from);
-  if (from != to && !moves.contains(to)) violated(after, "went from " + from + " to " + to);
+  if (!is_allowed(from, to, after)) violated(after, "went from " + from + " to " + to);
 }
 
 void Observer::judge_assignment(const Json& before, const Json& after) {
@@ -158,7 +217,9 @@ void Observer::judge_attempts(const Json& before, const Json& after) {
   int spent = 0;
   for (const Json& attempt : after.value("/status/attempts"_json_pointer, Json::array())) {
     const auto outcome = attempt.value("outcome", "");
-    spent += outcome == "Failed" || outcome == "Timeout" || outcome == "AgentLost" ? 1 : 0;
+    spent += outcome == "Failed" || outcome == "Timeout" || outcome == "AgentLost" || outcome == "LockLost"
+                 ? 1
+                 : 0;
   }
   const int allowed = number(after, "/spec/retry/limit", 3) + 1;
   if (spent > allowed)
@@ -167,9 +228,21 @@ void Observer::judge_attempts(const Json& before, const Json& after) {
 
 void Observer::judge_success(const Json& after) {
   if (phase_of(after) != "Succeeded") return;
+  succeeded_.insert({text(after, "/metadata/name"), text(after, "/spec/idempotencyKey")});
+  if (!text(after, "/status/resultFrom").empty()) return judge_shared_result(after);
+  if (is_distributed(after)) return;
   if (text(after, "/status/report/state") != "Succeeded" ||
       text(after, "/status/report/assignmentID") != text(after, "/status/assignment/id")) {
     violated(after, "succeeded without the report of the agent that has it");
+  }
+}
+
+// The first one may be deleted by now, and stays known.
+void Observer::judge_shared_result(const Json& task) {
+  const auto name = text(task, "/status/resultFrom");
+  const auto key = text(task, "/spec/idempotencyKey");
+  if (key.empty() || !succeeded_.contains({name, key})) {
+    violated(task, "has the result of " + name + ", which did not succeed with the key " + key);
   }
 }
 
@@ -182,11 +255,25 @@ void Observer::count_active(const Json* before, const Json* after) {
   }
 }
 
+void Observer::see_child(const WriteReview& write) {
+  if (write.operation == "CREATE") {
+    runs_.see_created(write.after);
+  } else if (write.operation == "DELETE") {
+    runs_.see_deleted(*write.before);
+  } else {
+    runs_.see_changed(write.after);
+  }
+}
+
 void Observer::see_run(const WriteReview& write) {
+  see_child(write);
+  if (write.operation != "DELETE") judge_schema(write, run_schema_);
   if (write.operation != "UPDATE" || !is_from(write.client, kOperatorPrefix)) return;
   const auto from = phase_of(*write.before);
   const auto to = phase_of(write.after);
-  if (from != to && !kRunMoves.at(from).contains(to))
+  const bool retried = has_ended(from) && from != "Succeeded" && to == "Running" &&
+                       number(write.after, "/status/round") > number(*write.before, "/status/round");
+  if (from != to && !kRunMoves.at(from).contains(to) && !retried)
     violated(write.after, "went from " + from + " to " + to);
 }
 
@@ -198,9 +285,59 @@ void Observer::judge_the_end() {
     }
   }
   for (const Json& run : server_.objects(api::kWorkflowRun)) judge_ended_run(run);
+  judge_left_locks();
+  judge_agents();
+  judge_conflicts();
 }
 
-// What a run must come to, given what became of its Tasks.
+// Every agent lives when all is over.
+void Observer::judge_agents() {
+  for (const Json& agent : server_.objects(api::kAgent)) {
+    const auto phase = phase_of(agent);
+    if (phase != "Ready" && phase != "Degraded") violated(agent, "beats, and is " + phase);
+  }
+}
+
+// Whoever reads its own writes never meets a conflict with itself. Writes of the spec and of the status are
+// different reconcilers' and may meet.
+void Observer::judge_conflicts() {
+  struct Accepted {
+    std::string path;
+    fakes::WriteRecord write;
+  };
+  std::map<std::string, Accepted> last;  // by the object's path
+  for (const fakes::WriteRecord& write : server_.writes()) {
+    const std::string path = write.path.substr(0, write.path.find('?'));
+    if (path.find("/tasks/") == std::string::npos) continue;
+    const std::string object = path.ends_with("/status") ? path.substr(0, path.rfind('/')) : path;
+    const auto before = last.find(object);
+    const bool is_own = before != last.end() && before->second.path == path &&
+                        before->second.write.client == write.client && before->second.write.was_answered &&
+                        is_from(write.client, kOperatorPrefix);
+    if (write.status == 409 && is_own && !was_edited(path, before->second.write.time, write.time)) {
+      violations_.push_back(write.client + " decided on a " + path +
+                            " that it had written itself since, at " +
+                            human_duration(write.time.time_since_epoch()));
+    }
+    if (write.status >= 200 && write.status < 300) last[object] = {path, write};
+  }
+}
+
+bool Observer::was_edited(const std::string& path, MonotonicTime from, MonotonicTime to) const {
+  const auto begin = path.find("/tasks/") + 7;
+  const auto edits = edits_.find(path.substr(begin, path.find('/', begin) - begin));
+  return edits != edits_.end() && std::any_of(edits->second.begin(), edits->second.end(),
+                                              [&](MonotonicTime time) { return from <= time && time <= to; });
+}
+
+void Observer::judge_left_locks() {
+  for (const Json& lease : server_.objects(kube::kLease)) {
+    const bool is_lock = text(lease, "/metadata/name").rfind("convoke-lock-", 0) == 0;
+    const auto holder = text(lease, "/spec/holderIdentity");
+    if (is_lock && !holder.empty()) violated(lease, "is still held by " + holder + ", and all has ended");
+  }
+}
+
 void Observer::judge_ended_run(const Json& run) {
   const auto phase = phase_of(run);
   if (!has_ended(phase)) {
@@ -208,20 +345,11 @@ void Observer::judge_ended_run(const Json& run) {
                       text(run, "/status/message"));
     return;
   }
-  const auto uid = text(run, "/metadata/uid");
-  int succeeded = 0;
-  int others = 0;
-  for (const Json& task : server_.objects(api::kTask)) {
-    if (text(task, "/metadata/labels/convoke.dev~1run-uid") != uid) continue;
-    ++(phase_of(task) == "Succeeded" ? succeeded : others);
+  if (phase == "Cancelled" && !run["spec"].contains("cancel")) {
+    violated(run, "is Cancelled, and nobody asked for it");
   }
-  if (phase == "Succeeded" && others > 0) violated(run, "succeeded, but a Task of it did not");
-  const bool was_cancelled = run["spec"].contains("cancel");
-  if (phase == "Cancelled" && !was_cancelled) violated(run, "is Cancelled, and nobody asked for it");
-  const int steps = number(run, "/status/counts/total");
-  if (phase == "Failed" && others == 0 && succeeded == steps) {
-    violated(run, "failed, though every Task of it succeeded");
-  }
+  const auto workflow = server_.object(api::kWorkflow, {"default", text(run, "/spec/workflowName")});
+  if (workflow) runs_.judge_end(run, (*workflow)["spec"]);
 }
 
 }  // namespace convoke::simulation

@@ -7,7 +7,8 @@
 //   - an assignment id is never used twice, and no agent has more Tasks than its capacity;
 //   - a Task succeeds only by the report of the agent that it is assigned to, and never twice;
 //   - attempts are counted one by one, and there are no more than the Task allows;
-//   - at the end all has ended, and a run as its Tasks did.
+//   - what the operator writes fits the schemas of the CRDs;
+//   - at the end all has ended, and a run as its definition and its children call for: run_rules.h.
 //
 // Thread safety: the API server calls it under its own lock; the rest is for the driver, when all is settled.
 // Errors: violations() says what happened, with the object and the virtual time.
@@ -16,10 +17,14 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "controller/base/clock.h"
+#include "tests/fakes/crd_schema.h"
 #include "tests/fakes/fake_api_server.h"
+#include "tests/simulation/lock_rules.h"
+#include "tests/simulation/run_rules.h"
 
 namespace convoke::simulation {
 
@@ -39,22 +44,39 @@ class Observer {
  private:
   void see_task(const fakes::WriteReview& write);
   void see_run(const fakes::WriteReview& write);
+  void judge_schema(const fakes::WriteReview& write, const fakes::CrdSchema& schema);
+  void see_child(const fakes::WriteReview& write);
   void judge_agent_write(const fakes::WriteReview& write);
+  void judge_start(const Json& after);
   void judge_phase(const Json& before, const Json& after);
   void judge_assignment(const Json& before, const Json& after);
   void judge_attempts(const Json& before, const Json& after);
   void judge_success(const Json& after);
   void count_active(const Json* before, const Json* after);
+  void judge_shared_result(const Json& task);
   void judge_ended_run(const Json& run);
+  void judge_left_locks();
+  void judge_agents();
+  void judge_conflicts();
+  bool was_edited(const std::string& path, MonotonicTime from, MonotonicTime to) const;
   void violated(const Json& object, const std::string& rule);
 
   fakes::FakeApiServer& server_;
   Clock& clock_;
   std::vector<std::string> violations_;
   std::size_t task_writes_ = 0;
-  std::set<std::string> assignments_;                    // every id that was ever given
-  std::map<std::string, std::set<std::string>> active_;  // agent -> uids of its Tasks
-  std::map<std::string, int> capacities_;                // the highest that each agent ever had
+  std::map<std::string, std::vector<MonotonicTime>> edits_;  // by people, of each Task
+  std::set<std::string> assignments_;                        // every id that was ever given
+  std::map<std::string, std::set<std::string>> active_;      // agent -> uids of its Tasks
+  std::map<std::string, int> capacities_;                    // the highest that each agent ever had
+  // Of AtMostOnce Tasks, by uid: the assignments that were started.
+  std::map<std::string, std::set<std::string>> starts_;
+  std::set<std::pair<std::string, std::string>> succeeded_;  // name and idempotencyKey of Tasks
+  LockRules locks_;
+  const fakes::CrdSchema task_schema_{"tasks"};
+  const fakes::CrdSchema agent_schema_{"agents"};
+  const fakes::CrdSchema run_schema_{"workflowruns"};
+  RunRules runs_;
 };
 
 }  // namespace convoke::simulation

@@ -17,16 +17,17 @@ programs::Invocation invocation() {
   config.serve.address = "";
   config.leader_election.namespace_ = "default";
   // Fewer threads make a simulation faster; two workers are enough to meet each other.
-  config.workers = {.task = 2, .workflow_run = 2, .workflow = 1, .agent = 1};
+  config.workers = {.task = 2, .workflow_run = 2, .workflow = 1, .agent = 1, .dispatch = 1};
   config.drain = std::chrono::seconds(5);
   return invocation;
 }
 
 }  // namespace
 
-OperatorProcess::OperatorProcess(fakes::FakeApiServer& server, Clock& clock, const std::string& client,
-                                 std::uint64_t seed, std::shared_ptr<LogSink> log)
+OperatorProcess::OperatorProcess(fakes::FakeApiServer& server, fakes::FakeClock& clock,
+                                 const std::string& client, std::uint64_t seed, std::shared_ptr<LogSink> log)
     : server_(server),
+      clock_(clock),
       client_(client),
       random_(make_seeded_random(seed)),
       log_(std::make_shared<LevelSink>(log != nullptr ? std::move(log) : std::make_shared<Nowhere>(),
@@ -35,9 +36,9 @@ OperatorProcess::OperatorProcess(fakes::FakeApiServer& server, Clock& clock, con
       operator_(std::make_unique<programs::Operator>(
           invocation(),
           programs::OperatorEnvironment{
-              clock, *random_, *transport_,
-              Logger(log_, clock, LogLevel::Info, LogFormat::Text).with({{"process", client}}), *log_, "fake",
-              client})),
+              clock_, *random_, *transport_,
+              Logger(log_, clock_, LogLevel::Info, LogFormat::Text).with({{"process", client}}), *log_,
+              "fake", client})),
       thread_(clock.start_thread(client, [this] {
         (void)operator_->run();
         ended_ = true;
@@ -48,12 +49,24 @@ OperatorProcess::~OperatorProcess() {
   thread_->join();
 }
 
+void OperatorProcess::freeze() {
+  server_.freeze(client_, true);
+  clock_.freeze();
+}
+
+void OperatorProcess::thaw() {
+  clock_.thaw();
+  server_.freeze(client_, false);
+}
+
 void OperatorProcess::kill() {
   server_.partition(client_, true);
+  thaw();
   operator_->request_stop();
 }
 
 void OperatorProcess::stop() {
+  thaw();
   operator_->request_stop();
 }
 

@@ -1,6 +1,9 @@
 // One life of an operator in a simulation: the whole of convoke-operator, but for its HTTP endpoint, on a
 // connection of its own.
 //
+// freeze() is SIGSTOP, as a machine without memory or a paused virtual machine would do it: nothing of the
+// process runs, its requests wait, and time goes on.
+//
 // kill() cuts it off from the API server for ever, as SIGKILL would, at whatever call it is in; its threads
 // then end by themselves while the simulation goes on. stop() is SIGTERM.
 //
@@ -16,15 +19,18 @@
 #include "controller/base/random.h"
 #include "programs/operator/operator.h"
 #include "tests/fakes/fake_api_server.h"
+#include "tests/fakes/freezable_clock.h"
 
 namespace convoke::simulation {
 
 class OperatorProcess {
  public:
-  OperatorProcess(fakes::FakeApiServer& server, Clock& clock, const std::string& client, std::uint64_t seed,
-                  std::shared_ptr<LogSink> log);
+  OperatorProcess(fakes::FakeApiServer& server, fakes::FakeClock& clock, const std::string& client,
+                  std::uint64_t seed, std::shared_ptr<LogSink> log);
   ~OperatorProcess();
 
+  void freeze();
+  void thaw();
   void kill();
   void stop();
   bool has_ended() const { return ended_; }
@@ -32,6 +38,7 @@ class OperatorProcess {
 
  private:
   fakes::FakeApiServer& server_;
+  fakes::FreezableClock clock_;
   const std::string client_;
   std::unique_ptr<Random> random_;
   std::shared_ptr<LevelSink> log_;

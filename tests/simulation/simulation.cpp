@@ -19,6 +19,7 @@
 #include "tests/simulation/dice.h"
 #include "tests/simulation/observer.h"
 #include "tests/simulation/operator_process.h"
+#include "tests/simulation/people.h"
 
 namespace convoke::simulation {
 namespace {
@@ -26,16 +27,12 @@ namespace {
 using namespace std::chrono_literals;
 using fakes::Fault;
 
-constexpr char kNamespace[] = "default";
 constexpr int kOperators = 2;
 constexpr int kAgents = 4;
-constexpr int kWorkflows = 3;
 // After this long without faults all must be done: two leases, two lost heartbeats and a few retries fit in.
 constexpr Duration kTimeToEnd = 30min;
-
-Json metadata(const std::string& name) {
-  return {{"name", name}, {"namespace", kNamespace}};
-}
+// Of five seconds each, after all has ended.
+constexpr int kQuietRounds = 24;
 
 class Simulation {
  public:
@@ -63,26 +60,18 @@ class Simulation {
   void calm_down();
   void say(const std::string& what);
 
-  // People
-  void create_task();
-  void create_run();
-  void edit_something();
-  void delete_task();
-  void edit_agent();
   // Misfortune
   void something_breaks();
   void network_fault();
   void operator_trouble();
   void agent_trouble();
   void isolate(const std::string& client);
+  void freeze(OperatorProcess& process);
 
   void start_operator(int number);
   void start_agent(int number);
   std::string any_client();
   void later(Duration delay, std::function<void()> action);
-  template <class Change>
-  void edit(const kube::ResourceType& type, const Json& object, Change change);
-  static std::string agent_name(int number) { return "agent" + std::to_string(number); }
 
   const SimulationOptions options_;
   Dice dice_;
@@ -94,9 +83,9 @@ class Simulation {
   std::vector<std::unique_ptr<Agent>> agents_{kAgents};
   std::vector<std::unique_ptr<Agent>> dead_agents_;
   std::vector<Later> later_;
+  std::vector<Duration> skews_;  // of each agent's wall clock
   int lives_ = 0;
-  int tasks_ = 0;
-  int runs_ = 0;
+  People people_{server_, clock_, dice_, [this](const std::string& what) { say(what); }};
 };
 
 // --- The world ---
@@ -106,36 +95,10 @@ void Simulation::set_up() {
   server_.set_latency(dice_.between(1ms, 20ms));
   server_.set_history_limit(dice_.chance(30) ? 20 : 10000);
   server_.set_streaming_lists(dice_.chance(70));
-  for (int i = 0; i < kAgents; ++i) {
-    const Json capabilities = i == 0 ? Json{"*"} : Json{"build", "kind" + std::to_string(i % 2)};
-    server_.put(api::kAgent, {{"metadata", metadata(agent_name(i))},
-                              {"spec",
-                               {{"capabilities", capabilities},
-                                {"capacity", 1 + dice_.below(4)},
-                                {"heartbeat", {{"interval", "10s"}, {"timeout", "30s"}}}}}});
-    start_agent(i);
-  }
-  const auto step = [](const std::string& name, Json depends, int retries) {
-    return Json{{"name", name},
-                {"dependsOn", std::move(depends)},
-                {"retry", {{"limit", retries}, {"backoff", {{"base", "1s"}, {"max", "5s"}}}}},
-                {"task", {{"type", "build"}}}};
-  };
-  const std::vector<Json> graphs = {
-      Json::array({step("one", Json::array(), 3)}),
-      Json::array(
-          {step("a", Json::array(), 3), step("b", {"a"}, 3), step("c", {"a"}, 1), step("d", {"b", "c"}, 3)}),
-      Json::array({step("x", Json::array(), 0), step("y", Json::array(), 2), step("z", {"x"}, 3)}),
-  };
-  for (int i = 0; i < kWorkflows; ++i) {
-    server_.put(api::kWorkflow, {{"metadata", metadata("flow" + std::to_string(i))},
-                                 {"spec",
-                                  {{"steps", graphs[static_cast<std::size_t>(i)]},
-                                   {"parallelism", 2},
-                                   {"onFailure", i == 2 ? "Continue" : "Abort"},
-                                   {"triggers", Json::array()},
-                                   {"historyLimits", {{"succeeded", 100}, {"failed", 100}}}}}});
-  }
+  for (int i = 0; i < kAgents; ++i) skews_.push_back(dice_.chance(50) ? Duration(0) : dice_.between(-1h, 1h));
+  people_.create_agents(kAgents);
+  people_.create_workflows();
+  for (int i = 0; i < kAgents; ++i) start_agent(i);
   for (int i = 0; i < kOperators; ++i) start_operator(i);
 }
 
@@ -148,9 +111,10 @@ void Simulation::start_operator(int number) {
 
 void Simulation::start_agent(int number) {
   const std::string client = kAgentPrefix + std::to_string(++lives_);
-  say("start " + agent_name(number) + " as " + client);
+  say("start " + People::agent_name(number) + " as " + client);
   agents_[static_cast<std::size_t>(number)] =
-      std::make_unique<Agent>(server_, clock_, agent_name(number), client, dice_.seed());
+      std::make_unique<Agent>(server_, clock_, People::agent_name(number), client, dice_.seed(),
+                              skews_[static_cast<std::size_t>(number)]);
 }
 
 void Simulation::say(const std::string& what) {
@@ -173,80 +137,6 @@ void Simulation::pass(Duration duration) {
   std::erase_if(dead_operators_, [](const auto& process) { return process->has_ended(); });
 }
 
-// --- People ---
-
-void Simulation::create_task() {
-  Json spec = {{"type", dice_.chance(80) ? "build" : "kind" + std::to_string(dice_.below(2))},
-               {"priority", 1 + dice_.below(5)},
-               {"retry", {{"limit", dice_.below(4)}, {"backoff", {{"base", "1s"}, {"max", "10s"}}}}}};
-  if (dice_.chance(20)) spec["timeout"] = std::to_string(2 + dice_.below(20)) + "s";
-  if (dice_.chance(10)) {
-    spec["type"] = "build";  // which every agent can do
-    spec["agentName"] = agent_name(dice_.below(kAgents));
-  }
-  if (dice_.chance(10)) spec["deadline"] = std::to_string(20 + dice_.below(100)) + "s";
-  if (dice_.chance(5)) spec["suspend"] = true;
-  const std::string name = "task" + std::to_string(tasks_++);
-  say("create " + name);
-  server_.put(api::kTask, {{"metadata", metadata(name)}, {"spec", spec}});
-}
-
-void Simulation::create_run() {
-  const std::string name = "run" + std::to_string(runs_++);
-  say("create " + name);
-  server_.put(api::kWorkflowRun,
-              {{"metadata", metadata(name)},
-               {"spec", {{"workflowName", "flow" + std::to_string(dice_.below(kWorkflows))}}}});
-}
-
-template <class Change>
-void Simulation::edit(const kube::ResourceType& type, const Json& object, Change change) {
-  const auto key = kube::meta_from_json(object).key();
-  if (server_.object(type, key)) server_.edit(type, key, change);
-}
-
-void Simulation::edit_something() {
-  const bool of_run = dice_.chance(30);
-  const auto& type = of_run ? api::kWorkflowRun : api::kTask;
-  const auto objects = server_.objects(type);
-  if (objects.empty()) return;
-  const Json object = dice_.of(objects);
-  const int what = dice_.below(10);
-  const int priority = 1 + dice_.below(5);
-  say("edit " + object["metadata"]["name"].get<std::string>() + " " + std::to_string(what));
-  edit(type, object, [&](Json& edited) {
-    if (what < 3) {
-      edited["spec"]["cancel"] = {{"reason", "by the dice"}};
-    } else if (what < 6) {
-      edited["spec"]["suspend"] = !edited["spec"].value("suspend", false);
-    } else if (!of_run) {
-      edited["spec"]["priority"] = priority;
-    }
-  });
-}
-
-void Simulation::delete_task() {
-  const auto tasks = server_.objects(api::kTask);
-  if (tasks.empty()) return;
-  const auto key = kube::meta_from_json(dice_.of(tasks)).key();
-  say("delete " + key.name);
-  server_.remove(api::kTask, key);
-}
-
-void Simulation::edit_agent() {
-  const auto agents = server_.objects(api::kAgent);
-  const Json agent = dice_.of(agents);
-  const bool cordons = dice_.chance(50);
-  const int capacity = 1 + dice_.below(4);
-  edit(api::kAgent, agent, [&](Json& edited) {
-    if (cordons) {
-      edited["spec"]["cordoned"] = !edited["spec"].value("cordoned", false);
-    } else {
-      edited["spec"]["capacity"] = capacity;
-    }
-  });
-}
-
 // --- Misfortune ---
 
 std::string Simulation::any_client() {
@@ -258,7 +148,7 @@ void Simulation::network_fault() {
   static const std::vector<std::string> kMethods = {"POST", "PUT", "PATCH", "GET", "WATCH", ""};
   const fakes::RequestMatcher matcher{.method = dice_.of(kMethods), .client = any_client()};
   const int times = 1 + dice_.below(3);
-  switch (dice_.below(7)) {
+  switch (dice_.below(6)) {
     case 0:
       server_.fail_next(matcher, Fault::drop_request(), times);
       break;
@@ -266,15 +156,12 @@ void Simulation::network_fault() {
       server_.fail_next(matcher, Fault::drop_answer(), times);
       break;
     case 2:
-      server_.fail_next({.method = "PUT", .client = matcher.client}, Fault::conflict(), times);
-      break;
-    case 3:
       server_.fail_next(matcher, Fault::throttle(dice_.between(1s, 5s)), times);
       break;
-    case 4:
+    case 3:
       server_.fail_next(matcher, Fault::error(dice_.chance(50) ? 500 : 503), times);
       break;
-    case 5:
+    case 4:
       server_.fail_next({.method = "WATCH", .client = matcher.client}, Fault::gone(), times);
       break;
     default:
@@ -317,6 +204,20 @@ void Simulation::isolate(const std::string& client) {
   });
 }
 
+// The whole process stands still, and then goes on as if nothing had been.
+void Simulation::freeze(OperatorProcess& process) {
+  const std::string client = process.client();
+  say("stop and later continue " + client);
+  process.freeze();
+  later(dice_.between(1s, 60s), [this, client] {
+    for (const auto& each : operators_) {
+      if (each == nullptr || each->client() != client) continue;  // it was killed meanwhile
+      say("continue " + client);
+      each->thaw();
+    }
+  });
+}
+
 void Simulation::operator_trouble() {
   const int number = dice_.below(kOperators);
   auto& process = operators_[static_cast<std::size_t>(number)];
@@ -325,7 +226,8 @@ void Simulation::operator_trouble() {
     start_operator(number);
     return;
   }
-  if (dice_.chance(40)) return isolate(process->client());
+  if (dice_.chance(30)) return isolate(process->client());
+  if (dice_.chance(30)) return freeze(*process);
   const bool is_kill = dice_.chance(70);
   say((is_kill ? "kill " : "stop ") + process->client());
   is_kill ? process->kill() : process->stop();
@@ -346,15 +248,17 @@ void Simulation::agent_trouble() {
 void Simulation::step() {
   const int what = dice_.below(100);
   if (what < 30) {
-    for (int i = 1 + dice_.below(4); i > 0; --i) create_task();
+    for (int i = 1 + dice_.below(4); i > 0; --i) people_.create_task();
   } else if (what < 40) {
-    create_run();
+    people_.create_run();
   } else if (what < 50) {
-    edit_something();
+    people_.edit_something();
   } else if (what < 53) {
-    delete_task();
+    people_.delete_task();
   } else if (what < 57) {
-    edit_agent();
+    people_.edit_agent();
+  } else if (what < 59) {
+    people_.break_lock();
   } else if (what < 82) {
     something_breaks();
   } else if (what < 91) {
@@ -376,14 +280,7 @@ void Simulation::calm_down() {
   for (int i = 0; i < kOperators; ++i) {
     if (operators_[static_cast<std::size_t>(i)]->has_ended()) start_operator(i);
   }
-  for (const Json& agent : server_.objects(api::kAgent)) {
-    edit(api::kAgent, agent, [](Json& edited) { edited["spec"]["cordoned"] = false; });
-  }
-  for (const auto* type : {&api::kTask, &api::kWorkflowRun}) {
-    for (const Json& object : server_.objects(*type)) {
-      edit(*type, object, [](Json& edited) { edited["spec"]["suspend"] = false; });
-    }
-  }
+  people_.let_all_end();
 }
 
 Outcome Simulation::run() {
@@ -393,7 +290,7 @@ Outcome Simulation::run() {
   calm_down();
   const auto has_ended = [](const Json& object) {
     const auto phase = object.value("/status/phase"_json_pointer, "");
-    return phase == "Succeeded" || phase == "Failed" || phase == "Cancelled";
+    return phase == "Succeeded" || phase == "Failed" || phase == "Cancelled" || phase == "Compensated";
   };
   const auto all_ended = [&] {
     for (const auto* type : {&api::kTask, &api::kWorkflowRun}) {
@@ -410,10 +307,12 @@ Outcome Simulation::run() {
       if (operators_[static_cast<std::size_t>(i)]->has_ended()) start_operator(i);
     }
   }
+  // Agents are Ready again, and nobody holds a lock any more.
+  for (int i = 0; i < kQuietRounds; ++i) pass(5s);
   if (observer_.violations().empty()) observer_.judge_the_end();
   Outcome outcome;
   outcome.violations = observer_.violations();
-  outcome.tasks = static_cast<std::size_t>(tasks_);
+  outcome.tasks = static_cast<std::size_t>(people_.tasks());
   outcome.requests = server_.request_count();
   outcome.task_writes = observer_.task_writes();
   outcome.virtual_time = clock_.monotonic_now() - began;

@@ -1,6 +1,7 @@
 // What a decision of the scheduler costs while many Tasks wait: one Task ends, its agent's place goes to the
 // most urgent of the others, and a new Task queues up behind them. The time of one round is the time of one
-// decision with the news around it; it must not grow with the queue.
+// decision with the news around it; it must not grow with the queue, whatever the strategy, with a rule or
+// without.
 #include <deque>
 #include <string>
 
@@ -21,7 +22,10 @@ constexpr int kCapabilities = 20;
 
 class Load {
  public:
-  explicit Load(int waiting) {
+  // Of no workflow at all, or of so many.
+  explicit Load(int waiting, api::Strategy strategy = api::Strategy::CapabilityMatch, std::string rule = "",
+                int workflows = 0)
+      : strategy_(strategy), rule_(std::move(rule)), workflows_(workflows) {
     scheduler_.set_listener([this](const kube::ObjectKey& key, int priority) {
       if (priority == runtime::kPriorityHigh) matched_.push_back(key.name);
     });
@@ -63,6 +67,12 @@ class Load {
     agent.spec.capacity = 1;
     agent.spec.capabilities = {capability(number), capability(number + 1)};
     agent.status.phase = api::AgentPhase::Ready;
+    agent.meta.labels = {{"zone", "zone-" + std::to_string(number % 3)}};
+    agent.spec.cost = {0.001 * (number % 7), 0.01 * (number % 5)};
+    for (int i = 0; i < 2; ++i) {
+      const Duration mean = std::chrono::milliseconds(100 + number * 37 % 5000);
+      agent.status.statistics.push_back({capability(number + i), 50, 1 - 0.01 * (number % 30), mean, mean});
+    }
     return agent;
   }
 
@@ -74,23 +84,53 @@ class Load {
     task.meta.creation_timestamp = "2026-01-01T00:00:00Z";
     task.spec.type = capability(number);
     task.spec.priority = 1 + number % 5;
+    task.spec.strategy = strategy_;
+    task.spec.requires_.rule = rule_;
+    task.spec.parameters = R"({"zones":["zone-0","zone-1"],"file":"file-)" + std::to_string(number) + "\"}";
+    if (workflows_ > 0) {
+      task.meta.labels[api::label::kWorkflow] = "workflow-" + std::to_string(number / 7 % workflows_);
+    }
     return task;
   }
 
+  const api::Strategy strategy_;
+  const std::string rule_;
+  const int workflows_;
   fakes::FakeClock clock_;
   prometheus::Registry registry_;
   TaskMetrics metrics_{registry_};
-  Scheduler scheduler_{clock_, metrics_};
+  std::unique_ptr<Random> random_ = make_seeded_random(1);
+  Scheduler scheduler_{clock_, metrics_, *random_};
   int version_ = 0;
   int next_task_ = 0;
   std::deque<std::string> matched_, running_;
 };
 
-void decision(benchmark::State& state) {
-  Load load(static_cast<int>(state.range(0)));
+void decision(benchmark::State& state, api::Strategy strategy, const char* rule) {
+  Load load(static_cast<int>(state.range(0)), strategy, rule);
   for (auto _ : state) load.one_decision();
 }
-BENCHMARK(decision)->Name("decision/waiting")->Arg(500)->Arg(5000)->Arg(50000)->Unit(benchmark::kMicrosecond);
+
+void sizes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->Arg(500)->Arg(5000)->Arg(50000)->Unit(benchmark::kMicrosecond);
+}
+
+constexpr char kZone[] = "agent.metadata.labels['zone'] in task.spec.parameters.zones";
+
+BENCHMARK_CAPTURE(decision, CapabilityMatch, api::Strategy::CapabilityMatch, "")->Apply(sizes);
+BENCHMARK_CAPTURE(decision, RoundRobin, api::Strategy::RoundRobin, "")->Apply(sizes);
+BENCHMARK_CAPTURE(decision, LeastLoaded, api::Strategy::LeastLoaded, "")->Apply(sizes);
+BENCHMARK_CAPTURE(decision, Random, api::Strategy::Random, "")->Apply(sizes);
+BENCHMARK_CAPTURE(decision, PerformanceBased, api::Strategy::PerformanceBased, "")->Apply(sizes);
+BENCHMARK_CAPTURE(decision, CostOptimized, api::Strategy::CostOptimized, "")->Apply(sizes);
+BENCHMARK_CAPTURE(decision, rule, api::Strategy::CapabilityMatch, kZone)->Apply(sizes);
+
+// A hundred workflows that take turns.
+void turns(benchmark::State& state) {
+  Load load(static_cast<int>(state.range(0)), api::Strategy::CapabilityMatch, "", 100);
+  for (auto _ : state) load.one_decision();
+}
+BENCHMARK(turns)->Name("decision/workflows")->Arg(500)->Arg(5000)->Arg(50000)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace convoke::task

@@ -112,10 +112,10 @@ def service_account(name, namespace):
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
 
 
-def operator_rules():
-    """(namespace or None, apiGroup, resource, verb, name or None) of each right in operator-rbac.yaml."""
+def operator_rules(path=OPERATOR_RBAC):
+    """(namespace or None, apiGroup, resource, verb, name or None) of each right in a file such as operator-rbac.yaml."""
     rights = set()
-    for manifest in yaml.safe_load_all(OPERATOR_RBAC.read_text()):
+    for manifest in yaml.safe_load_all(path.read_text()):
         for rule in manifest.get("rules", []):
             for group in rule["apiGroups"]:
                 for resource in rule["resources"]:

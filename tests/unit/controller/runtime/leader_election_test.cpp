@@ -13,7 +13,7 @@
 #include "tests/fakes/fake_api_server.h"
 #include "tests/fakes/fake_api_types.h"
 #include "tests/fakes/fake_clock.h"
-#include "tests/unit/controller/runtime/freezable_clock.h"
+#include "tests/fakes/freezable_clock.h"
 
 namespace convoke::runtime {
 namespace {
@@ -44,7 +44,7 @@ class Candidate {
   bool may_write() { return elector.may_write().has_value(); }
   std::string metrics() const { return prometheus::TextSerializer().Serialize(registry.Collect()); }
 
-  FreezableClock clock;
+  fakes::FreezableClock clock;
   prometheus::Registry registry;
   int started = 0;
   int stopped = 0;

@@ -119,7 +119,10 @@ class ManagerSequenceTest : public testing::Test {
     cache_ = cache.get();
     parts.caches.push_back(std::move(cache));
     if (with_election) parts.leader = std::make_unique<FakeLeader>(diary_);
-    parts.on_leading.emplace_back([this] { diary_.emplace_back("on leading"); });
+    parts.on_leading.emplace_back([this] {
+      diary_.emplace_back("on leading");
+      return prepared_ ? Status() : Status(ErrorCode::Unavailable, "no answer");
+    });
     auto worker = std::make_unique<FakeWorker>(clock_, diary_, "tasks");
     worker_ = worker.get();
     parts.workers.push_back(std::move(worker));
@@ -143,6 +146,7 @@ class ManagerSequenceTest : public testing::Test {
   FakeEndpoint health_{diary_, "health"};
   FakeEndpoint metrics_{diary_, "metrics"};
   bool cache_synced_ = true;
+  bool prepared_ = true;
   FakeCache* cache_ = nullptr;
   FakeWorker* worker_ = nullptr;
   std::optional<ManagerSequence> sequence_;
@@ -229,6 +233,27 @@ TEST_F(ManagerSequenceTest, PartsStartAndStopInOrder) {
   EXPECT_THAT(diary_of_stop(), ElementsAre("drained tasks", "drained runs", "stop cache", "stop metrics",
                                            "stop health", "release lease", "flush events"));
   EXPECT_TRUE((*result_).has_value());
+}
+
+TEST_F(ManagerSequenceTest, WorkersWaitUntilALeaderHasWhatItNeeds) {
+  prepared_ = false;
+  run();
+  sequence_->leadership_gained();
+  clock_.settle();
+  EXPECT_EQ(diary_.back(), "on leading");
+  EXPECT_THAT(sink_->lines.back(), HasSubstr("no answer"));
+  prepared_ = true;
+  clock_.advance(1s);
+  EXPECT_EQ(diary_.back(), "start runs");
+}
+
+TEST_F(ManagerSequenceTest, LeaderThatNeverHasWhatItNeedsCanBeStopped) {
+  prepared_ = false;
+  run();
+  sequence_->leadership_gained();
+  clock_.advance(10s);
+  EXPECT_THAT(diary_of_stop(), ElementsAre("drained tasks", "drained runs", "stop cache", "stop metrics",
+                                           "stop health", "release lease", "flush events"));
 }
 
 TEST_F(ManagerSequenceTest, WithoutElectionItLeadsAtOnce) {

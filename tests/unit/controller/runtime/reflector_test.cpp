@@ -77,6 +77,27 @@ class ReflectorTest : public ::testing::Test {
   std::unique_ptr<Reflector> reflector;
 };
 
+// --- What other people's objects must not do ---
+
+TEST_F(ReflectorTest, AnObjectThatIsNestedFarTooDeeplyStopsNothing) {
+  const auto deep = [](const std::string& name) {
+    Json object = note_json(name, "deep");
+    Json value = 1;
+    for (int i = 0; i < 500; ++i) value = Json{{"a", std::move(value)}};
+    object["deep"] = std::move(value);
+    return object;
+  };
+  server.set_streaming_lists(false);
+  server.put(kConfigMap, deep("listed"));
+  start();
+  EXPECT_TRUE(reflector->synced());
+  server.put(kConfigMap, deep("watched"));
+  write("other", "fine");
+  clock.settle();
+  EXPECT_THAT(notes(), ElementsAre("listed=deep", "other=fine", "watched=deep"));
+  EXPECT_THAT(warnings(), IsEmpty());
+}
+
 // --- What a person must hear of ---
 
 TEST_F(ReflectorTest, AKindThatDoesNotExistIsSaidOnceAndTriedAgainCalmly) {

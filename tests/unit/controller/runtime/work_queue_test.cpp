@@ -355,5 +355,42 @@ TEST(WorkQueue, NoKeyIsWithTwoWorkersAtOnceAndNoneIsLost) {
   queue.shut_down();
 }
 
+TEST_F(WorkQueueTest, ManyKeysOfOneNamespaceDoNotDelayTheFewOfAnother) {
+  for (int i = 0; i < 10'000; ++i) queue.add({"many", std::to_string(i)});
+  for (int i = 0; i < 10; ++i) queue.add({"few", std::to_string(i)});
+  int of_few = 0;
+  for (int i = 0; i < 20; ++i) {
+    const auto got = queue.get();
+    of_few += got->namespace_ == "few" ? 1 : 0;
+    queue.done(*got);
+  }
+  EXPECT_EQ(of_few, 10);
+}
+
+TEST_F(WorkQueueTest, NamespacesTakeTurnsByWeightWithinAPriority) {
+  queue.set_weights({{"heavy", 3}});
+  for (int i = 0; i < 100; ++i) {
+    queue.add({"heavy", std::to_string(i)});
+    queue.add({"light", std::to_string(i)});
+  }
+  queue.add({"light", "urgent"}, kPriorityHigh);
+  EXPECT_EQ(queue.get()->name, "urgent");
+  int of_heavy = 0;
+  for (int i = 0; i < 40; ++i) of_heavy += queue.get()->namespace_ == "heavy" ? 1 : 0;
+  EXPECT_NEAR(of_heavy, 30, 1);
+}
+
+TEST_F(WorkQueueTest, AKeyThatBecomesMoreUrgentMovesUpWithinItsNamespace) {
+  queue.add({"a", "1"});
+  queue.add({"a", "2"});
+  queue.add({"b", "3"});
+  queue.add({"a", "2"}, kPriorityHigh);
+  EXPECT_EQ(queue.get()->name, "2");
+  EXPECT_EQ(queue.size(), 2U);
+  queue.get();
+  queue.get();
+  EXPECT_EQ(queue.size(), 0U);
+}
+
 }  // namespace
 }  // namespace convoke::runtime

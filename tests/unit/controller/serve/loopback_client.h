@@ -25,6 +25,7 @@ class LoopbackClient {
   LoopbackClient& operator=(const LoopbackClient&) = delete;
 
   bool connected() const { return connected_; }
+  int fd() const { return fd_; }
 
   void send_text(const std::string& text) { (void)send(fd_, text.data(), text.size(), MSG_NOSIGNAL); }
 

@@ -117,7 +117,7 @@ TEST(AuditLine, SaysWhatWhyAndWho) {
   entry.reason = "Assigned";
   entry.attempt = 2;
   entry.agent_name = "builder";
-  entry.assignment = {"id-1", "CapabilityMatch", "10", 2, "", {{"other", "is full (1 of 1)"}}};
+  entry.assignment = {"id-1", "CapabilityMatch", "10", 2, "", {{"other", "is full (1 of 1)"}}, {}};
   const auto line = parse_json(audit_line(entry, WallTime(0s), 5, 9, "me_1"));
   ASSERT_TRUE(line);
   EXPECT_EQ(*line, *parse_json(R"json({

@@ -61,7 +61,7 @@ class ConfigFile {
 TEST(OperatorConfigYaml, UnknownKeyIsNamedWithItsLineAndItsNeighbours) {
   EXPECT_EQ(yaml_mistakes("drain: 10s\nworkers:\n  tasks: 3\n"),
             "c.yaml:3:3: workers.tasks: there is no such key; did you mean workers.task? known here: task, "
-            "workflowRun, workflow, agent");
+            "workflowRun, workflow, agent, dispatch");
   EXPECT_THAT(
       yaml_mistakes("leaderelection: {}\n"),
       StartsWith("c.yaml:1:1: leaderelection: there is no such key; did you mean leaderElection? known "
@@ -147,6 +147,7 @@ TEST(OperatorConfigYaml, EveryKeyIsRead) {
       "  workflowRun: 5\n"
       "  workflow: 3\n"
       "  agent: 7\n"
+      "  dispatch: 9\n"
       "backoff:\n"
       "  base: 10ms\n"
       "  max: 1m\n"
@@ -159,14 +160,31 @@ TEST(OperatorConfigYaml, EveryKeyIsRead) {
       "  runningWriteDelay: 50ms\n"
       "  queuedWriteDelay: 2s\n"
       "  waitingRefresh: 1m\n"
+      "  rebalanceAfter: 7s\n"
       "  ttlAfterSuccess: 1h\n"
       "  ttlAfterFailure: 2h\n"
+      "assignment:\n"
+      "  rules: [{\"expression\":\"agent.spec.capacity > 1\",\"message\":\"too small\",\"name\":\"large\","
+      "\"namespaces\":[\"a\",\"b\"]}]\n"
+      "fairness:\n"
+      "  namespaceWeights: a=2\n"
+      "  agingInterval: 1h\n"
       "run:\n"
       "  statusInterval: 3s\n"
       "workflow:\n"
       "  statusInterval: 4s\n"
       "agent:\n"
-      "  statusInterval: 5s\n";
+      "  statusInterval: 5s\n"
+      "dispatch:\n"
+      "  allowLoopback: true\n"
+      "  jobs: true\n"
+      "cloudEvents:\n"
+      "  address: 127.0.0.1:9\n"
+      "  tlsCertFile: /tls.crt\n"
+      "  tlsKeyFile: /tls.key\n"
+      "  tokenFile: /tokens\n"
+      "  allowAnonymous: true\n"
+      "  maxBytes: 4096\n";
   OperatorConfig config;
   const Status status = apply_yaml(config, text, "c.yaml");
   ASSERT_TRUE(status) << status.error().message;
@@ -175,6 +193,93 @@ TEST(OperatorConfigYaml, EveryKeyIsRead) {
   EXPECT_EQ(config.workers.workflow_run, 5);
   EXPECT_EQ(config.task.running_write_delay, 50ms);
   EXPECT_EQ(without_comments(print_yaml(config)), text);
+}
+
+TEST(OperatorConfigYaml, RulesAreReadAsPeopleWriteThem) {
+  OperatorConfig config;
+  const Status status = apply_yaml(config,
+                                   "assignment:\n"
+                                   "  rules:\n"
+                                   "    - name: same-zone\n"
+                                   "      namespaces: [team-a]\n"
+                                   "      expression: |\n"
+                                   "        agent.metadata.labels['zone'] ==\n"
+                                   "        task.spec.parameters.zone\n"
+                                   "      message: must be in the task's zone\n"
+                                   "    - {name: yes, expression: true}\n",
+                                   "c.yaml");
+  ASSERT_TRUE(status) << status.error().message;
+  ASSERT_EQ(config.assignment.rules.size(), 2U);
+  EXPECT_EQ(config.assignment.rules[0].namespaces, std::vector<std::string>{"team-a"});
+  EXPECT_EQ(config.assignment.rules[0].message, "must be in the task's zone");
+  EXPECT_EQ(config.assignment.rules[1].expression, "true");
+  OperatorConfig again;
+  ASSERT_TRUE(apply_yaml(again, print_yaml(config), "c.yaml"));
+  EXPECT_EQ(again.assignment.rules, config.assignment.rules);
+  ASSERT_TRUE(apply_yaml(again, "assignment: {rules: }\n", "c.yaml"));
+  EXPECT_TRUE(again.assignment.rules.empty());
+}
+
+TEST(OperatorConfigYaml, AnyTextOfARuleIsPrintedSoThatItReadsAsTheSame) {
+  for (const char* text :
+       {"---", "a: b", "a #b", "two\nlines\n", "'", "\"", "\\", "\t", " ", "~", "null", "{}", "[", "true",
+        "\x01", "\x7f", "\u00e9\u2026", "\u0085\u2028\ufeff", "\U0001F600"}) {
+    OperatorConfig config;
+    config.assignment.rules = {{text, {text}, "true", text}};
+    OperatorConfig again;
+    const Status status = apply_yaml(again, print_yaml(config), "c.yaml");
+    EXPECT_TRUE(status) << text << ": " << status.error().message;
+    EXPECT_EQ(again.assignment.rules, config.assignment.rules) << text;
+  }
+}
+
+TEST(OperatorConfigFlags, RulesAreJsonOnTheCommandLine) {
+  const auto loaded =
+      load({"--assignment-rules", R"([{"name":"a","expression":"agent.spec.capacity > 3"}])"});
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->config.assignment.rules.size(), 1U);
+  EXPECT_THAT(load_mistakes({"--assignment-rules", R"([{"name":"a","expression":"x"}])"}),
+              StartsWith("--assignment-rules: [0].expression: (rule a) line 1, column 1: "));
+}
+
+TEST(OperatorConfigYaml, AMistakeInARuleIsNamedWithItsLine) {
+  EXPECT_THAT(yaml_mistakes("assignment:\n"
+                            "  rules:\n"
+                            "    - {name: good, expression: 'true'}\n"
+                            "    - name: bad\n"
+                            "      expression: agent.spec.capacity >\n"),
+              StartsWith("c.yaml:4:7: assignment.rules[1].expression: (rule bad) line 1, column 22: "));
+  const std::string all = yaml_mistakes(
+      "assignment:\n"
+      "  rules:\n"
+      "    - {name: good, expression: 'true'}\n"
+      "    - {name: good, expresion: 'true', namespaces: team-a}\n"
+      "    - nothing\n");
+  EXPECT_EQ(all,
+            "c.yaml:4:7: assignment.rules[1].expresion: there is no such key; did you mean expression? known "
+            "here: name, namespaces, expression, message\n"
+            "c.yaml:4:7: assignment.rules[1].expression: must not be empty\n"
+            "c.yaml:4:7: assignment.rules[1].namespaces: is not a list of names of namespaces, 1000 at most\n"
+            "c.yaml:4:7: assignment.rules[1].name: good is there twice\n"
+            "c.yaml:5:7: assignment.rules[2]: is not a map with name, namespaces, expression and message");
+  EXPECT_EQ(
+      yaml_mistakes("assignment: {rules: [{name: a, expression: run.x}]}\n"),
+      "c.yaml:1:22: assignment.rules[0].expression: (rule a) line 1, column 1: there is no name \"run\" in a "
+      "rule, only agent and task");
+  EXPECT_EQ(yaml_mistakes("assignment: {rules: soon}\n"),
+            "c.yaml:1:21: assignment.rules: is not a list of rules, 100 at most");
+}
+
+TEST(OperatorConfigYaml, RulesThatAreTooDeepOrTooManyAreRefused) {
+  EXPECT_EQ(yaml_mistakes("assignment: {rules: [[[[[[a]]]]]]}\n"),
+            "c.yaml:1:21: assignment.rules: is too deep or too large; it should be a list of rules");
+  std::string bomb = "assignment: {rules: [&a [x,x,x,x,x,x,x,x,x,x]";
+  bomb += ", &b [";
+  for (int i = 0; i < 100; ++i) bomb += "*a,";
+  bomb += "*a], &c [";
+  for (int i = 0; i < 100; ++i) bomb += "*b,";
+  bomb += "*b]]}\n";
+  EXPECT_THAT(yaml_mistakes(bomb), HasSubstr("too deep or too large"));
 }
 
 TEST(OperatorConfigYaml, EachKeyIsPrintedWithWhatPeopleNeedToKnow) {
@@ -193,6 +298,20 @@ TEST(OperatorConfigYaml, TheReferenceInTheChartIsWhatTheProgramPrints) {
   std::ifstream file(CONVOKE_CHART "/operator-config.yaml");
   const std::string reference(std::istreambuf_iterator<char>(file), {});
   EXPECT_EQ(reference, print_yaml(OperatorConfig()));
+}
+
+TEST(OperatorConfigYaml, WeightsMayBeAMap) {
+  OperatorConfig config;
+  ASSERT_TRUE(apply_yaml(config, "fairness:\n  namespaceWeights: {team-a: 3, team-b: 0.5}\n", "c.yaml"));
+  EXPECT_EQ(config.fairness.namespace_weights,
+            (std::map<std::string, double>{{"team-a", 3}, {"team-b", 0.5}}));
+  OperatorConfig again;
+  ASSERT_TRUE(apply_yaml(again, print_yaml(config), "c.yaml"));
+  EXPECT_EQ(again.fairness.namespace_weights, config.fairness.namespace_weights);
+  for (const char* wrong : {"{a: [1]}", "{a: 0}", "{[x]: 1}", "[a]", "{a: 1, a: 2}", "{a: ~}"}) {
+    EXPECT_FALSE(apply_yaml(config, std::string("fairness: {namespaceWeights: ") + wrong + "}", "c.yaml"))
+        << wrong;
+  }
 }
 
 TEST(OperatorConfigYaml, WhatIsPrintedReadsAsTheSame) {
@@ -261,6 +380,14 @@ TEST(OperatorConfigFlags, ElectionTimesThatDoNotFitSayWhereEachCameFrom) {
   EXPECT_THAT(load_mistakes({"--leader-election-lease-duration", "15500ms"}), HasSubstr("whole seconds"));
   EXPECT_EQ(load_mistakes({"--backoff-max", "10ms", "--backoff-base=1s"}),
             "backoff.max (10ms, --backoff-max) must not be shorter than backoff.base (1s, --backoff-base)");
+}
+
+TEST(OperatorConfigFlags, WhoMaySendCloudEventsMustBeSaid) {
+  EXPECT_THAT(load_mistakes({"--cloud-events-address", ":8081"}), HasSubstr("needs exactly one of"));
+  EXPECT_EQ(load_mistakes({"--cloud-events-address", ":8081", "--cloud-events-token-file=/t"}), "");
+  EXPECT_EQ(load_mistakes({"--cloud-events-address", ":8081", "--cloud-events-allow-anonymous=true"}), "");
+  EXPECT_THAT(load_mistakes({"--cloud-events-tls-cert-file", "/tls.crt"}), HasSubstr("go together"));
+  EXPECT_THAT(load_mistakes({"--cloud-events-address", "8081"}), HasSubstr("no port"));
 }
 
 TEST(OperatorConfigFlags, FlagsWinOverTheFileAndTheFileOverDefaults) {

@@ -66,6 +66,21 @@ TEST(Setting, ChoiceNamesTheWordsAndIgnoresCase) {
   EXPECT_EQ(setting.get(), "Text");
 }
 
+TEST(Setting, WeightsArePositiveNumbersByName) {
+  std::map<std::string, double> weights;
+  const Setting setting = weights_setting("a.b", "help", weights);
+  EXPECT_TRUE(setting.set("team-b=0.5,team-a=3"));
+  EXPECT_EQ(weights, (std::map<std::string, double>{{"team-a", 3}, {"team-b", 0.5}}));
+  EXPECT_EQ(setting.get(), "team-a=3,team-b=0.5");
+  for (const char* wrong :
+       {"team-a", "=3", "team-a=", "team-a=x", "a=0", "a=-1", "a=nan", "a=inf", "a=1000", "a=1,a=2"}) {
+    EXPECT_FALSE(setting.set(wrong)) << wrong;
+  }
+  EXPECT_EQ(setting.get(), "team-a=3,team-b=0.5");
+  EXPECT_TRUE(setting.set(""));
+  EXPECT_TRUE(weights.empty());
+}
+
 TEST(Setting, FlagIsThePathInKebabCase) {
   std::string value;
   EXPECT_EQ(text_setting("leaderElection.leaseDuration", "", value).flag(),

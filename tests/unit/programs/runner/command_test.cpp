@@ -73,6 +73,14 @@ TEST_F(CommandTest, TheCommandIsToldWhatItWorksOn) {
     EXPECT_THAT(environment, Contains(entry));
 }
 
+TEST_F(CommandTest, TheCommandGetsTheFencingTokensOfItsLocks) {
+  api::Task task = task_of("build");
+  task.status.assignment.fencing = {{"deploy-prod", 7}, {"db.main", 12}};
+  const auto environment = made(task).environment;
+  EXPECT_THAT(environment, Contains("CONVOKE_FENCING_DEPLOY_PROD=7"));
+  EXPECT_THAT(environment, Contains("CONVOKE_FENCING_DB_MAIN=12"));
+}
+
 TEST_F(CommandTest, WhatIsConfiguredTakesThePlaceOfWhatIsInherited) {
   config.tasks["build"].environment = {{"CC", "gcc"}};
   const auto environment = made(task_of("build"), {"CC=clang", "HOME=/root"}).environment;

@@ -133,5 +133,86 @@ TEST(AgentDecide, AChangeOfPhaseTakesTheCountersAlong) {
   EXPECT_EQ(decide(snapshot).status->active_tasks, 3);
 }
 
+// --- Attempts and the circuit ---
+
+std::vector<EndedAttempt> ended(int failures, int successes = 0) {
+  std::vector<EndedAttempt> attempts;
+  for (int i = 0; i < failures + successes; ++i) {
+    attempts.push_back({"id-" + std::to_string(i), "build", i >= failures, kNow - 1s + i * 1ms, 1s});
+  }
+  return attempts;
+}
+
+TEST(AgentDecide, AttemptsAreCoalescedLikeEveryNumber) {
+  const api::Agent agent = after(beating(make_agent()));
+  AgentSnapshot snapshot = beating(agent);
+  snapshot.ended = ended(0, 3);
+  snapshot.since_last_write = 4s;
+  EXPECT_FALSE(decide(snapshot).status);
+  EXPECT_EQ(decide(snapshot).look_again, 6s);
+  snapshot.since_last_write = 10s;
+  EXPECT_EQ(decide(snapshot).status->completed_tasks, 3);
+}
+
+TEST(AgentDecide, TooManyFailuresInARowDegradeItAtOnce) {
+  const api::Agent agent = after(beating(make_agent()));
+  AgentSnapshot snapshot = beating(agent);
+  snapshot.ended = ended(5);
+  snapshot.since_last_write = 1s;
+  const AgentDecision decision = decide(snapshot);
+  ASSERT_TRUE(decision.status);
+  EXPECT_EQ(decision.status->phase, AgentPhase::Degraded);
+  EXPECT_EQ(decision.status->circuit, api::CircuitState::Open);
+  EXPECT_EQ(decision.status->failed_tasks, 5);
+  EXPECT_EQ(decision.look_again, 30s);
+  const api::Condition* ready = api::find_condition(decision.status->conditions, "Ready");
+  EXPECT_FALSE(ready->status);
+  EXPECT_EQ(ready->reason, reason::kCircuitOpen);
+  EXPECT_FALSE(api::find_condition(decision.status->conditions, "Stalled")->status);
+  ASSERT_THAT(decision.events, SizeIs(1));
+  EXPECT_EQ(decision.events[0].reason, reason::kCircuitOpen);
+}
+
+TEST(AgentDecide, ACircuitOpensIsTriedAndCloses) {
+  api::Agent agent = after(beating(make_agent()));
+  AgentSnapshot failing = beating(agent);
+  failing.ended = ended(5);
+  agent = after(failing);
+  AgentSnapshot waiting = beating(agent);
+  waiting.circuit_unchanged_for = 29s;
+  EXPECT_FALSE(decide(waiting).status);
+  EXPECT_EQ(decide(waiting).look_again, 1s);
+  waiting.circuit_unchanged_for = 30s;
+  const AgentDecision half_open = decide(waiting);
+  EXPECT_EQ(half_open.status->phase, AgentPhase::Degraded);
+  EXPECT_EQ(half_open.events[0].reason, reason::kCircuitHalfOpen);
+  agent.status = *half_open.status;
+  AgentSnapshot trial = beating(agent);
+  trial.ended = ended(0, 3);
+  const AgentDecision closed = decide(trial);
+  EXPECT_EQ(closed.status->phase, AgentPhase::Ready);
+  EXPECT_EQ(closed.events[0].reason, reason::kReady);
+}
+
+TEST(AgentDecide, LateFailuresOfAnOpenCircuitAreWrittenLikeNumbers) {
+  api::Agent agent = after(beating(make_agent()));
+  AgentSnapshot failing = beating(agent);
+  failing.ended = ended(5);
+  agent = after(failing);
+  AgentSnapshot late = beating(agent);
+  late.ended = {{"late", "build", false, kNow, 1s}};
+  late.since_last_write = 1s;
+  EXPECT_FALSE(decide(late).status);
+}
+
+TEST(AgentDecide, CordonedOrOfflineIsSaidBeforeTheCircuit) {
+  api::Agent agent = after(beating(make_agent()));
+  agent.status.circuit = api::CircuitState::Open;
+  EXPECT_EQ(phase_of(beating(agent)), AgentPhase::Degraded);
+  EXPECT_EQ(phase_of(beating(agent, 2min)), AgentPhase::Offline);
+  agent.spec.cordoned = true;
+  EXPECT_EQ(phase_of(beating(agent)), AgentPhase::Draining);
+}
+
 }  // namespace
 }  // namespace convoke::agent

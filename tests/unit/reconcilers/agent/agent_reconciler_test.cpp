@@ -29,6 +29,7 @@ struct AgentOperator : Testbed {
     add_reflector(kube::kLease, caches.heartbeats, api::label::kAgent);
     add_reflector(kTask, caches.tasks);
     sync();
+    reconciler.start();
     controller->start();
     world.clock.settle();
   }
@@ -63,6 +64,35 @@ class AgentReconcilerTest : public ::testing::Test {
     world.server.put(kTask, {{"metadata", metadata(name)},
                              {"spec", {{"type", "compile"}}},
                              {"status", {{"phase", phase}, {"agentName", "a"}}}});
+  }
+  // Of a Task that an agent has just ended.
+  void end_task(const std::string& name, const std::string& outcome, Duration ago = 0s) {
+    const WallTime now = world.clock.wall_now() - ago;
+    const Json attempt = {{"attempt", 1},
+                          {"agentName", "a"},
+                          {"assignmentID", "id-" + name},
+                          {"outcome", outcome},
+                          {"assignedAt", format_micro_time(now - 2s)},
+                          {"finishedAt", format_micro_time(now)}};
+    set_task(name, "Running");
+    settle();
+    world.server.put(kTask, {{"metadata", metadata(name)},
+                             {"spec", {{"type", "compile"}}},
+                             {"status", {{"phase", "Failed"}, {"attempts", {attempt}}}}});
+    settle();
+  }
+  void end_tasks(const std::string& prefix, int count, const std::string& outcome) {
+    for (int i = 0; i < count; ++i) {
+      end_task(prefix + std::to_string(i), outcome);
+      world.clock.advance(1ms);
+    }
+  }
+  std::string circuit(const std::string& name) const { return status(name).value("circuit", ""); }
+  // Keeps the heartbeat going.
+  void pass(const std::string& name, Duration duration) {
+    beat(name);
+    settle();
+    world.clock.advance(duration);
   }
 
   void settle() { world.clock.settle(); }
@@ -108,6 +138,30 @@ TEST_F(AgentReconcilerTest, AWrongWallClockMakesNobodyOffline) {
   beat_for("a", 5min);
   EXPECT_EQ(phase("a"), "Ready");
   EXPECT_EQ(writes(), 1U);
+}
+
+TEST_F(AgentReconcilerTest, AnAgentThatTasksAreBroughtToLivesByWhatIsHeardOfIt) {
+  AgentOperator op(world);
+  world.server.put(kAgent, {{"metadata", metadata("svc")},
+                            {"spec", {{"dispatch", {{"mode", "HTTP"}, {"http", {{"url", "http://h"}}}}}}}});
+  beat("svc");  // a Lease says nothing of it
+  settle();
+  EXPECT_EQ(phase("svc"), "Pending");
+  op.reconciler.not_heard({"default", "svc"}, {reason::kSecretNotReadable, "there is no Secret x"});
+  settle();
+  EXPECT_EQ(status("svc")["conditions"][0]["reason"], reason::kSecretNotReadable);
+  op.reconciler.heard({"default", "svc"});
+  settle();
+  EXPECT_EQ(phase("svc"), "Ready");
+  world.clock.advance(60s);
+  op.reconciler.heard({"default", "svc"});
+  op.reconciler.not_heard({"default", "svc"}, {reason::kHealthCheckFailed, "503"});
+  world.clock.advance(89s);
+  EXPECT_EQ(phase("svc"), "Ready");
+  world.clock.advance(2s);
+  EXPECT_EQ(phase("svc"), "Offline");
+  EXPECT_THAT(world.events.of("svc"),
+              ElementsAre(reason::kSecretNotReadable, reason::kReady, reason::kHealthCheckFailed));
 }
 
 TEST_F(AgentReconcilerTest, ADeletedLeaseIsSilence) {
@@ -238,6 +292,96 @@ TEST_F(AgentReconcilerTest, AConflictIsDecidedAgain) {
   settle();
   world.clock.advance(3s);
   EXPECT_EQ(phase("a"), "Ready");
+}
+
+// --- Attempts and the circuit ---
+
+TEST_F(AgentReconcilerTest, EachAttemptIsCountedOnceOverRestartsAndConflicts) {
+  create_agent("a");
+  beat("a");
+  for (int life = 0; life < 4; ++life) {
+    AgentOperator op(world, 7 + static_cast<std::uint64_t>(life));
+    world.server.fail_next({.method = "PUT"}, Fault::conflict(), 1);
+    end_tasks("ok-" + std::to_string(life) + "-", 30, "Succeeded");
+    end_tasks("bad-" + std::to_string(life) + "-", 2, "Failed");
+    end_tasks("moved-" + std::to_string(life) + "-", 2, "Rebalanced");
+    if (life % 2 == 0) pass("a", 11s);  // else it dies before it wrote them
+  }
+  AgentOperator last(world, 99);
+  pass("a", 11s);
+  EXPECT_EQ(status("a")["completedTasks"], 120);
+  EXPECT_EQ(status("a")["failedTasks"], 8);
+}
+
+TEST_F(AgentReconcilerTest, AWriteWhoseAnswerIsLostCountsNothingTwice) {
+  AgentOperator op(world);
+  create_agent("a");
+  beat("a");
+  settle();
+  end_tasks("ok-", 30, "Succeeded");
+  world.server.fail_next({.method = "PUT"}, Fault::drop_answer(), 2);
+  pass("a", 30s);
+  pass("a", 30s);
+  EXPECT_EQ(status("a")["completedTasks"], 30);
+}
+
+TEST_F(AgentReconcilerTest, AWallClockThatWasSetBackHidesNoFailure) {
+  AgentOperator op(world);
+  create_agent("a");
+  beat("a");
+  settle();
+  end_tasks("ok-", 30, "Succeeded");
+  pass("a", 11s);
+  world.clock.skew(-48h);
+  end_tasks("bad-", 5, "Failed");
+  EXPECT_EQ(circuit("a"), "Open");
+  EXPECT_EQ(status("a")["failedTasks"], 5);
+  pass("a", 30s);
+  EXPECT_EQ(circuit("a"), "HalfOpen");
+}
+
+TEST_F(AgentReconcilerTest, ACircuitOutlivesTheOperatorInEachState) {
+  create_agent("a");
+  beat("a");
+  {
+    AgentOperator op(world);
+    end_tasks("bad-", 5, "Failed");
+    ASSERT_EQ(circuit("a"), "Open");
+    EXPECT_EQ(phase("a"), "Degraded");
+    pass("a", 20s);
+  }
+  {
+    AgentOperator op(world, 8);
+    EXPECT_EQ(circuit("a"), "Open");
+    pass("a", 9s);
+    EXPECT_EQ(circuit("a"), "Open");
+    pass("a", 2s);
+    ASSERT_EQ(circuit("a"), "HalfOpen") << "what passed before the restart counts";
+    end_tasks("ok-", 2, "Succeeded");
+    pass("a", 11s);
+    EXPECT_EQ(status("a")["halfOpenSuccesses"], 2);
+  }
+  AgentOperator op(world, 9);
+  EXPECT_EQ(circuit("a"), "HalfOpen");
+  end_tasks("last-", 1, "Succeeded");
+  EXPECT_EQ(circuit("a"), "Closed");
+  EXPECT_EQ(phase("a"), "Ready");
+  EXPECT_EQ(status("a")["completedTasks"], 3);
+  EXPECT_THAT(world.events.of("a"),
+              ElementsAre(reason::kReady, reason::kCircuitOpen, reason::kCircuitHalfOpen, reason::kReady));
+  EXPECT_THAT(op.metrics(), HasSubstr("convoke_agent_circuits{circuit=\"Closed\"} 1"));
+}
+
+TEST_F(AgentReconcilerTest, ManyAttemptsAreFewWrites) {
+  AgentOperator op(world);
+  create_agent("a");
+  beat("a");
+  settle();
+  const std::size_t before = writes();
+  end_tasks("ok-", 500, "Succeeded");
+  pass("a", 11s);
+  EXPECT_EQ(status("a")["completedTasks"], 500);
+  EXPECT_LE(writes() - before, 3U);
 }
 
 }  // namespace

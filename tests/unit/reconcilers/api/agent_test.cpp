@@ -27,6 +27,14 @@ TEST(Agent, ReadsEveryField) {
   EXPECT_EQ(agent.spec.capacity, 4);
   EXPECT_EQ(agent.spec.heartbeat_interval, seconds(10));
   EXPECT_EQ(agent.spec.heartbeat_timeout, seconds(45));
+  EXPECT_EQ(agent.spec.cost, (Cost{0.002, 1.5}));
+  EXPECT_EQ(agent.spec.rate_limit, (RateLimit{60, 10}));
+  EXPECT_EQ(agent.spec.circuit_breaker, (CircuitBreaker{2, seconds(10), 1}));
+  const HttpDispatch http{
+      "https://h/tasks",       seconds(5), "/healthz", seconds(2), SecretKey{"ca", "ca.crt"},
+      SecretKey{"token", "t"}, "login"};
+  const JobDispatch job{R"({"spec":{"containers":[{"name":"main"}]}})", "main"};
+  EXPECT_EQ(agent.spec.dispatch, (Dispatch{DispatchMode::HTTP, http, job}));
   EXPECT_TRUE(agent.spec.cordoned);
   EXPECT_TRUE(agent.status.present);
   EXPECT_EQ(agent.status.phase, AgentPhase::Draining);
@@ -46,7 +54,7 @@ TEST(Agent, StatusWriteCarriesNothingButIdentityAndStatus) {
             Json::parse(R"({"apiVersion": "convoke.dev/v1alpha1", "kind": "Agent",
                             "metadata": {"name": "sample", "namespace": "team-a", "resourceVersion": "41",
                                          "uid": "7d0c7f5e-6e39-4b07-9d9b-6f0c1d8b2a11"},
-                            "status": {"phase": "Pending", "activeTasks": 0}})"));
+                            "status": {"phase": "Pending", "activeTasks": 0, "circuit": "Closed"}})"));
 }
 
 TEST(Agent, IsNamedForEvents) {

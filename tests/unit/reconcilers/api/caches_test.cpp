@@ -53,6 +53,40 @@ TEST(Caches, FindTheTasksThatARunControls) {
   EXPECT_EQ(children[0]->meta.name, "child");
 }
 
+TEST(Caches, FindTheSubtasksOfATask) {
+  Caches caches;
+  caches.tasks.apply(owned_task("part", {"convoke.dev/v1alpha1", "Task", "whole", "uid-w", true, false}));
+  caches.tasks.apply(owned_task("step", {"convoke.dev/v1alpha1", "WorkflowRun", "r", "uid-w", true, false}));
+  const auto parts = caches.tasks.by_index(index::kTasksByParent, "uid-w");
+  ASSERT_EQ(parts.size(), 1U);
+  EXPECT_EQ(parts[0]->meta.name, "part");
+}
+
+TEST(Caches, FindTheTasksWithAnIdempotencyKey) {
+  Caches caches;
+  caches.tasks.apply(object_with<Task>("keyed", [](Task& task) { task.spec.idempotency_key = "k"; }));
+  caches.tasks.apply(object_with<Task>("plain", [](Task&) {}));
+  EXPECT_EQ(caches.tasks.count_by_index(index::kTasksByKey, "team-a/k"), 1U);
+  EXPECT_EQ(caches.tasks.count_by_index(index::kTasksByKey, "team-a/"), 0U);
+}
+
+TEST(Caches, FindTheLiveTasksThatShouldGoToAnotherAgent) {
+  Caches caches;
+  const auto pinned = [](const std::string& name, const std::string& has, TaskPhase phase) {
+    return object_with<Task>(name, [&](Task& task) {
+      task.spec.agent_name = "builder-2";
+      task.status.agent_name = has;
+      task.status.phase = phase;
+    });
+  };
+  caches.tasks.apply(pinned("moved", "builder-1", TaskPhase::Running));
+  caches.tasks.apply(pinned("there", "builder-2", TaskPhase::Running));
+  caches.tasks.apply(pinned("waits", "", TaskPhase::Queued));
+  const auto found = caches.tasks.by_index(index::kTasksByWantedAgent, "team-a/builder-2");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0]->meta.name, "moved");
+}
+
 TEST(Caches, FindTheRunsOfAWorkflow) {
   Caches caches;
   caches.runs.apply(

@@ -80,7 +80,7 @@ TEST(Task, ReadsEveryField) {
   EXPECT_EQ(task.spec.cancel->reason, "not needed");
   EXPECT_EQ(task.spec.ttl_after_finished, minutes(90));
   EXPECT_EQ(task.status.phase, TaskPhase::Running);
-  EXPECT_EQ(task.status.assignment.rejected[0].reason, "is full (10 of 10)");
+  EXPECT_EQ(task.status.assignment.rejected[0].reason, "is full");
   EXPECT_EQ(task.status.report.state, ReportState::Failed);
   EXPECT_EQ(task.status.report.outputs, R"({"files":[1,2],"sha256":"00ff"})");
   EXPECT_FALSE(task.status.report.error_retryable);

@@ -22,7 +22,8 @@ TEST(Workflow, WithoutAnythingHasItsDefaults) {
   EXPECT_FALSE(workflow.spec.timeout.has_value());
   EXPECT_EQ(workflow.spec.on_failure, FailurePolicy::Abort);
   EXPECT_FALSE(workflow.spec.retry.has_value());
-  EXPECT_EQ(workflow.spec.triggers, std::vector<TriggerType>{TriggerType::Create});
+  ASSERT_EQ(workflow.spec.triggers.size(), 1U);
+  EXPECT_EQ(workflow.spec.triggers[0].type, TriggerType::Create);
   EXPECT_EQ(workflow.spec.history_limits.succeeded, 3);
   EXPECT_EQ(workflow.spec_json, "");
 }
@@ -36,13 +37,33 @@ TEST(Workflow, NamesTheStepThatIsMalformed) {
 }
 
 TEST(Workflow, WithUnknownModeNamesTheKnownOnes) {
-  EXPECT_EQ(
-      with_spec({{"mode", "StateMachine"}}).malformed,
-      std::vector<std::string>{"spec.mode: \"StateMachine\" is not one of Graph, Sequential, Parallel"});
+  EXPECT_EQ(with_spec({{"mode", "Ring"}}).malformed,
+            std::vector<std::string>{
+                "spec.mode: \"Ring\" is not one of Graph, Sequential, Parallel, StateMachine"});
 }
 
 TEST(Workflow, WithoutTriggersIsStartedByHandOnly) {
   EXPECT_TRUE(with_spec({{"triggers", Json::array()}}).spec.triggers.empty());
+}
+
+TEST(Workflow, ReadsTriggers) {
+  const auto& triggers = Workflow::from_json(manifests::workflow()).spec.triggers;
+  ASSERT_EQ(triggers.size(), 3U);
+  EXPECT_EQ(triggers[0].key(), "create");
+  EXPECT_EQ(triggers[1].key(), "nightly");
+  EXPECT_EQ(triggers[1].cause(), "Schedule/nightly");
+  EXPECT_EQ(triggers[1].schedule->cron, "30 3 * * *");
+  EXPECT_EQ(triggers[1].schedule->time_zone, "Europe/Berlin");
+  EXPECT_EQ(triggers[1].schedule->concurrency_policy, ConcurrencyPolicy::Forbid);
+  EXPECT_EQ(triggers[1].schedule->starting_deadline, std::chrono::minutes(10));
+  EXPECT_EQ(triggers[1].schedule->parameters, R"({"version":2})");
+  EXPECT_EQ(triggers[2].event->type, "push");
+  EXPECT_EQ(triggers[2].event->source, "/repo");
+  EXPECT_EQ(triggers[2].event->filter, "true");
+  EXPECT_EQ(triggers[2].event->parameters, R"json({"version":"$(event.data.version)"})json");
+  const auto wrong = with_spec({{"triggers", {{{"type", "Sometimes"}}}}});
+  EXPECT_TRUE(wrong.spec.triggers.empty());
+  EXPECT_EQ(wrong.malformed.size(), 1U);
 }
 
 TEST(Workflow, StepWithoutRetryAndTimeoutLeavesThemToTheWorkflow) {

@@ -61,6 +61,15 @@ TEST(Demand, ARetryThatAWrongClockPutIntoTheFarFutureIsDue) {
   EXPECT_EQ(until_retry(task, kNow), 0s);
 }
 
+TEST(Demand, AStartOfCenturiesAgoIsOver) {
+  api::Task task = make_task();
+  task.spec.not_before = "1678-01-01T00:00:00Z";
+  EXPECT_EQ(until_start(task, kNow), 0s);
+  EXPECT_EQ(demand_of(task, kNow).kind, Kind::Waiting);
+  task.spec.not_before = "2261-01-01T00:00:00Z";
+  EXPECT_GT(until_start(task, kNow), 200 * 365 * 24h);
+}
+
 TEST(Demand, CapabilitiesAreASetAndTheTypeIsTheDefault) {
   api::Task task = make_task();
   EXPECT_THAT(demand_of(task, kNow).requirement.capabilities, ElementsAre("compile"));

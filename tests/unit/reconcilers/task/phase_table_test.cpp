@@ -34,6 +34,20 @@ TEST(PhaseTable, NothingRunsWithoutAnAssignment) {
   EXPECT_FALSE(may_become(TaskPhase::Pending, TaskPhase::Assigned));
 }
 
+TEST(PhaseTable, OnlyWithSubtasksOrAnotherTasksResultNoAgentIsNeeded) {
+  api::TaskStatus plain = make_queued().status;
+  EXPECT_FALSE(transition(plain, change_to(TaskPhase::Running)));
+  EXPECT_FALSE(transition(plain, change_to(TaskPhase::Succeeded)));
+  api::TaskStatus whole = plain;
+  whole.subtasks = {{"a", "t-a", {}, {}}};
+  EXPECT_FALSE(transition(whole, change_to(TaskPhase::Succeeded)));
+  EXPECT_TRUE(transition(whole, change_to(TaskPhase::Running)));
+  api::TaskStatus second = plain;
+  second.result_from = "first";
+  EXPECT_FALSE(transition(second, change_to(TaskPhase::Running)));
+  EXPECT_TRUE(transition(second, change_to(TaskPhase::Succeeded)));
+}
+
 TEST(PhaseTable, ARefusedChangeLeavesTheStatusAlone) {
   api::TaskStatus status = make_running().status;
   status.phase = TaskPhase::Succeeded;

@@ -1,12 +1,14 @@
 #include "reconcilers/task/scheduler.h"
 
 #include <deque>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 
 #include "controller/runtime/work_queue.h"
+#include "reconcilers/task/strategy.h"
 #include "reconcilers/task/task_metrics.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/unit/reconcilers/task/builders.h"
@@ -73,7 +75,8 @@ class SchedulerTest : public ::testing::Test {
   fakes::FakeClock clock;
   prometheus::Registry registry;
   TaskMetrics metrics{registry};
-  Scheduler scheduler{clock, metrics};
+  std::unique_ptr<Random> scheduler_random = make_seeded_random(7);
+  Scheduler scheduler{clock, metrics, *scheduler_random};
   int version = 100;
   std::vector<std::string> matched, refreshed;
 };
@@ -346,6 +349,172 @@ TEST_F(SchedulerTest, KnowsHowLongATaskHasWaited) {
   EXPECT_EQ(outlook("t").waited, 3s);
 }
 
+// --- Circuits and rate limits ---
+
+TEST_F(SchedulerTest, AnOpenCircuitGetsNothingAndAHalfOpenOneAFew) {
+  scheduler.start();
+  api::Agent agent = make_agent("a");
+  agent.status.phase = api::AgentPhase::Degraded;
+  agent.status.circuit = api::CircuitState::Open;
+  agent.status.circuit_changed_at = "2026-01-01T12:00:00.5Z";
+  add_agent(agent);
+  for (const char* name : {"t1", "t2", "t3", "t4"}) {
+    add_task(name);
+  }
+  EXPECT_THAT(matched, IsEmpty());
+  EXPECT_EQ(outlook("t1").explanation->verdict, Verdict::NoEligibleAgent);
+  EXPECT_THAT(rejected("t1"), ElementsAre("a its circuit is open until 2026-01-01T12:00:30Z"));
+  agent.status.circuit = api::CircuitState::HalfOpen;
+  add_agent(agent);
+  EXPECT_THAT(matched, ElementsAre("t1", "t2", "t3"));
+  EXPECT_THAT(rejected("t4"), ElementsAre("a its circuit is half open (3 of 3)"));
+  agent.status.circuit = api::CircuitState::Closed;
+  add_agent(agent);
+  EXPECT_EQ(agent_of("t4"), "a");
+}
+
+class SchedulerRateTest : public SchedulerTest {
+ protected:
+  SchedulerRateTest() {
+    scheduler.set_waker([this](Duration in) { wakes.push_back(in); });
+  }
+  static api::Agent limited(int burst = 2) {
+    api::Agent agent = make_agent("a", {"compile"}, 100);
+    agent.spec.rate_limit = api::RateLimit{60, burst};
+    return agent;
+  }
+  std::vector<Duration> wakes;
+};
+
+TEST_F(SchedulerRateTest, WhoWaitsForATokenIsMatchedWhenItComes) {
+  scheduler.start();
+  add_agent(limited());
+  for (const char* name : {"t1", "t2", "t3", "t4"}) {
+    add_task(name);
+  }
+  EXPECT_THAT(matched, ElementsAre("t1", "t2"));
+  EXPECT_THAT(wakes, ElementsAre(1s)) << "once, not for each Task";
+  EXPECT_EQ(outlook("t3").explanation->verdict, Verdict::AgentsBusy);
+  EXPECT_THAT(rejected("t3"), ElementsAre("a is at its rate limit (60 a minute)"));
+  clock.advance(1s);
+  scheduler.wake();
+  EXPECT_THAT(matched, ElementsAre("t1", "t2", "t3"));
+  EXPECT_THAT(wakes, ElementsAre(1s, 1s));
+}
+
+TEST_F(SchedulerRateTest, AMatchThatCameToNothingCostsNoToken) {
+  scheduler.start();
+  add_agent(limited(1));
+  add_task("t1");
+  add_task("t2");
+  EXPECT_THAT(matched, ElementsAre("t1"));
+  scheduler.release({"default", "t1"}, "uid-t1");
+  EXPECT_THAT(matched, ElementsAre("t1", "t2"));
+}
+
+TEST_F(SchedulerRateTest, AConfirmedMatchKeepsItsToken) {
+  scheduler.start();
+  add_agent(limited(1));
+  add_task("t1");
+  add_task("t2");
+  confirm("t1");
+  finish("t1");
+  EXPECT_THAT(matched, ElementsAre("t1"));
+}
+
+TEST_F(SchedulerRateTest, ANewLeaderKnowsWhatItsPredecessorGaveOut) {
+  add_agent(limited());
+  add_task("t1");
+  scheduler.start({{{"default", "a"}, 100ms},
+                   {{"default", "a"}, 200ms},
+                   {{"other", "a"}, 0s},
+                   {{"default", "gone"}, 0s}});
+  EXPECT_THAT(matched, IsEmpty());
+  ASSERT_THAT(wakes, SizeIs(1));
+  clock.advance(wakes[0]);
+  scheduler.wake();
+  EXPECT_THAT(matched, ElementsAre("t1"));
+}
+
+TEST_F(SchedulerTest, KnowsWhetherAnotherAgentHasRoom) {
+  scheduler.start();
+  add_agent(make_agent("a"));
+  add_agent(make_agent("c", {"other"}));
+  api::Task task = make_task("t");
+  task.status.phase = api::TaskPhase::Assigned;
+  task.status.agent_name = "a";
+  add_task(task);
+  EXPECT_FALSE(scheduler.has_room_elsewhere(task));
+  add_agent(make_agent("b", {"compile"}, 1));
+  EXPECT_TRUE(scheduler.has_room_elsewhere(task));
+  task.status.attempts.push_back(rejection("b", -1s));
+  EXPECT_FALSE(scheduler.has_room_elsewhere(task)) << "b rejected it";
+}
+
+// --- Fairness ---
+
+class SchedulerFairnessTest : public SchedulerTest {
+ protected:
+  void add_of(const std::string& workflow, int count, int priority = 3, const std::string& type = "compile") {
+    for (int i = 0; i < count; ++i) {
+      api::Task task = make_task(workflow + "-" + std::to_string(i));
+      task.spec.type = type;
+      task.spec.priority = priority;
+      if (workflow != "none") task.meta.labels[api::label::kWorkflow] = workflow;
+      add_task(task);
+    }
+  }
+};
+
+TEST_F(SchedulerFairnessTest, AFewTasksOfOneWorkflowDoNotWaitForTheManyOfAnother) {
+  scheduler.start();
+  add_of("many", 1000);
+  add_of("few", 10);
+  add_of("none", 10);
+  add_agent(make_agent("a", {"compile"}, 1));
+  for (int i = 0; i < 40; ++i) finish(matched.back());
+  int few = 0;
+  int none = 0;
+  for (const std::string& name : matched) {
+    few += name.starts_with("few") ? 1 : 0;
+    none += name.starts_with("none") ? 1 : 0;
+  }
+  EXPECT_EQ(few, 10);
+  EXPECT_EQ(none, 10);
+}
+
+TEST_F(SchedulerFairnessTest, TurnsAreKeptOverDifferentRequirements) {
+  scheduler.start();
+  add_of("many", 100);
+  add_of("few", 10, 3, "link");
+  add_agent(make_agent("a", {"compile", "link"}, 1));
+  for (int i = 0; i < 20; ++i) finish(matched.back());
+  EXPECT_EQ(
+      std::count_if(matched.begin(), matched.end(), [](const auto& name) { return name.starts_with("few"); }),
+      10);
+}
+
+TEST_F(SchedulerFairnessTest, PriorityComesFirst) {
+  scheduler.start();
+  add_of("low", 10, 2);
+  add_of("high", 10, 4);
+  add_agent(make_agent("a", {"compile"}, 1));
+  for (int i = 0; i < 9; ++i) finish(matched.back());
+  for (const std::string& name : matched) EXPECT_TRUE(name.starts_with("high")) << name;
+}
+
+TEST_F(SchedulerFairnessTest, AnOldTaskOfLowPriorityComesBeforeAYoungUrgentOne) {
+  scheduler.set_aging(30min);
+  scheduler.start();
+  api::Task old = make_task("old");
+  old.spec.priority = 1;
+  old.meta.creation_timestamp = at(-3h);
+  add_task(old);
+  add_task("young", 4);
+  add_agent(make_agent("a", {"compile"}, 1));
+  EXPECT_THAT(matched, ElementsAre("old"));
+}
+
 TEST_F(SchedulerTest, ARecreatedTaskOrAgentIsAnotherOne) {
   scheduler.start();
   add_agent(make_agent("a", {"compile"}, 1));
@@ -356,6 +525,185 @@ TEST_F(SchedulerTest, ARecreatedTaskOrAgentIsAnotherOne) {
   add_task(reborn);
   EXPECT_EQ(scheduler.outlook({"default", "t1"}, "uid-new").reservation->agent_name, "a");
   EXPECT_FALSE(outlook("t1").reservation);
+}
+
+// --- Strategies and rules ---
+
+api::Task with_strategy(const std::string& name, api::Strategy strategy) {
+  api::Task task = make_task(name);
+  task.spec.strategy = strategy;
+  return task;
+}
+
+TEST_F(SchedulerTest, EachTaskIsGivenOutByItsOwnStrategy) {
+  scheduler.start();
+  api::Agent cheap = make_agent("cheap", {"*"}, 2);
+  cheap.spec.cost.per_task = 1;
+  api::Agent dear = make_agent("dear", {"compile"}, 2);
+  dear.spec.cost.per_task = 2;
+  add_agent(cheap);
+  add_agent(dear);
+  add_task(with_strategy("match", api::Strategy::CapabilityMatch));
+  EXPECT_EQ(agent_of("match"), "dear");
+  add_task(with_strategy("least", api::Strategy::LeastLoaded));
+  EXPECT_EQ(agent_of("least"), "cheap");
+  add_task(with_strategy("cost", api::Strategy::CostOptimized));
+  EXPECT_EQ(agent_of("cost"), "cheap");
+  EXPECT_EQ(outlook("cost").reservation->score, 1);
+  EXPECT_EQ(outlook("cost").reservation->strategy, api::Strategy::CostOptimized);
+  add_task(with_strategy("last", api::Strategy::Random));
+  EXPECT_EQ(agent_of("last"), "dear") << "the only one with room";
+}
+
+TEST_F(SchedulerTest, RoundRobinGoesAroundWhileTasksWait) {
+  for (const char* name : {"a", "b", "c"}) {
+    add_agent(make_agent(name));
+  }
+  std::string order;
+  for (int i = 0; i < 7; ++i) {
+    add_task(with_strategy("t" + std::to_string(i), api::Strategy::RoundRobin));
+  }
+  scheduler.start();
+  for (int i = 0; i < 7; ++i) {
+    order += agent_of("t" + std::to_string(i));
+  }
+  EXPECT_EQ(order, "abcabca");
+}
+
+TEST_F(SchedulerTest, EveryStrategyStopsWhereTheRoomEnds) {
+  for (const char* name : {"a", "b"}) {
+    add_agent(make_agent(name, {"compile"}, 1));
+  }
+  scheduler.start();
+  for (const auto strategy :
+       {api::Strategy::CapabilityMatch, api::Strategy::RoundRobin, api::Strategy::LeastLoaded,
+        api::Strategy::Random, api::Strategy::PerformanceBased, api::Strategy::CostOptimized}) {
+    std::set<std::string> agents;
+    for (const char* name : {"t1", "t2", "t3"}) {
+      add_task(with_strategy(name, strategy));
+      agents.insert(agent_of(name));
+    }
+    EXPECT_THAT(agents, ElementsAre("", "a", "b")) << to_string(strategy);
+    EXPECT_THAT(rejected("t3"), ElementsAre("a is full (1 of 1)", "b is full (1 of 1)"));
+    for (const char* name : {"t1", "t2", "t3"}) {
+      finish(name);
+    }
+  }
+}
+
+TEST_F(SchedulerTest, NewStatisticsChangeWhoIsBestButNotWhoFits) {
+  scheduler.start();
+  api::Agent a = make_agent("a");
+  a.status.statistics = {{"compile", 9, 1, 1s, 1s}};
+  api::Agent b = make_agent("b");
+  b.status.statistics = {{"compile", 9, 0.5, 1s, 1s}};
+  add_agent(a);
+  add_agent(b);
+  add_task(with_strategy("t1", api::Strategy::PerformanceBased));
+  EXPECT_EQ(agent_of("t1"), "a");
+  a.status.statistics[0].success_rate = 0.1;
+  add_agent(a);
+  EXPECT_EQ(agent_of("t1"), "a") << "what is reserved stays";
+  add_task(with_strategy("t2", api::Strategy::PerformanceBased));
+  EXPECT_EQ(agent_of("t2"), "b");
+}
+
+TEST_F(SchedulerTest, RandomNeverTakesAnExcludedAgent) {
+  scheduler.start();
+  for (const char* name : {"a", "b", "c"}) {
+    add_agent(make_agent(name, {"compile"}, 1000));
+  }
+  std::set<std::string> agents;
+  for (int i = 0; i < 100; ++i) {
+    api::Task task = with_strategy("t" + std::to_string(i), api::Strategy::Random);
+    task.status.attempts = {rejection("b", -1h)};
+    add_task(task);
+    agents.insert(agent_of(task.meta.name));
+  }
+  EXPECT_THAT(agents, ElementsAre("a", "c"));
+}
+
+const AssignmentRule kSameZone{"same-zone",
+                               {},
+                               "agent.metadata.labels['zone'] == task.spec.parameters.zone",
+                               "must be in the task's zone"};
+
+api::Agent agent_in(const std::string& name, const std::string& zone) {
+  api::Agent agent = make_agent(name);
+  agent.meta.labels = {{"zone", zone}};
+  return agent;
+}
+
+api::Task task_in(const std::string& name, const std::string& zone) {
+  api::Task task = make_task(name);
+  task.spec.parameters = R"({"zone":")" + zone + R"("})";
+  return task;
+}
+
+TEST_F(SchedulerTest, ARuleOfTheTaskDecidesWhoFits) {
+  scheduler.start();
+  add_agent(make_agent("a", {"compile"}, 2));
+  add_agent(make_agent("b", {"compile"}, 8));
+  api::Task task = make_task("t");
+  task.spec.requires_.rule = "agent.spec.capacity > 4";
+  add_task(task);
+  EXPECT_EQ(agent_of("t"), "b");
+  EXPECT_THAT(rejected("t"), ElementsAre("a requires.rule does not hold"));
+  EXPECT_EQ(outlook("t").reservation->candidates, 1);
+}
+
+TEST_F(SchedulerTest, RulesOfTheConfigurationCompareTaskAndAgent) {
+  scheduler.set_rules({kSameZone});
+  scheduler.start();
+  add_agent(agent_in("a", "z1"));
+  add_agent(agent_in("b", "z2"));
+  add_agent(make_agent("c"));
+  add_task(task_in("t1", "z2"));
+  EXPECT_EQ(agent_of("t1"), "b");
+  EXPECT_THAT(rejected("t1"),
+              ElementsAre("a rule same-zone: must be in the task's zone",
+                          ::testing::StartsWith("c rule same-zone cannot be evaluated: line 1, column ")));
+  add_task(task_in("t2", "z3"));
+  EXPECT_EQ(outlook("t2").explanation->verdict, Verdict::NoEligibleAgent);
+  add_agent(agent_in("c", "z3"));
+  EXPECT_EQ(agent_of("t2"), "c") << "its labels changed";
+}
+
+TEST_F(SchedulerTest, AReservationThatARuleForbidsNowIsGivenBack) {
+  scheduler.set_rules({kSameZone});
+  scheduler.start();
+  add_agent(agent_in("a", "z1"));
+  add_task(task_in("t", "z1"));
+  EXPECT_EQ(agent_of("t"), "a");
+  add_agent(agent_in("a", "z2"));
+  EXPECT_EQ(agent_of("t"), "");
+}
+
+TEST_F(SchedulerTest, WhenTheRulesChangeNothingIsGivenOutUnderTheFormerOnes) {
+  scheduler.set_rules({kSameZone});
+  scheduler.start();
+  add_task(task_in("t", "z1"));
+  EXPECT_TRUE(scheduler.set_rules({{"never", {}, "false", ""}}));
+  EXPECT_FALSE(scheduler.set_rules({{"never", {}, "false", ""}}));
+  add_agent(agent_in("a", "z1"));
+  EXPECT_EQ(agent_of("t"), "");
+  add_task(task_in("t", "z1"));
+  EXPECT_THAT(rejected("t"), ElementsAre("a rule never does not hold"));
+  EXPECT_TRUE(scheduler.set_rules({}));
+  EXPECT_EQ(agent_of("t"), "") << "nobody has looked at it";
+  add_task(task_in("t", "z1"));
+  EXPECT_EQ(agent_of("t"), "a");
+}
+
+TEST_F(SchedulerTest, RulesThatComeIntoForceSeeTheAgentsThatAreThere) {
+  scheduler.start();
+  api::Agent agent = agent_in("a", "z1");
+  add_agent(agent);
+  agent.meta.annotations = {{"team", "blue"}};
+  add_agent(agent);
+  scheduler.set_rules({{"team", {}, "agent.metadata.annotations.team == 'blue'", ""}});
+  add_task("t");
+  EXPECT_EQ(agent_of("t"), "a");
 }
 
 // --- Against a model that scans everything ---
@@ -370,25 +718,61 @@ struct Model {
     return static_cast<int>(
         std::count_if(held.begin(), held.end(), [&](const auto& entry) { return entry.second == agent; }));
   }
-  static bool fits(const api::Agent& agent, const Demand& demand) {
-    return AgentFacts::of(agent).match(demand.requirement).has_value() &&
+  // Its rule, if it has one, is that the agent's tier is the one in the parameters.
+  static bool follows_rule(const api::Agent& agent, const api::Task& task) {
+    const std::string& tier = agent.meta.labels.at("tier");
+    return task.spec.requires_.rule.empty() || task.spec.parameters == R"({"tier":")" + tier + R"("})";
+  }
+  static bool is_eligible(const api::Agent& agent, const api::Task& task, const Demand& demand) {
+    return AgentFacts::of(agent).match(demand.requirement).has_value() && follows_rule(agent, task);
+  }
+  static bool fits(const api::Agent& agent, const api::Task& task, const Demand& demand) {
+    return is_eligible(agent, task, demand) &&
            (demand.offer.pinned.empty() || demand.offer.pinned == agent.meta.name);
   }
-  std::string best(const Demand& demand) const {
+  double rank(const api::Agent& agent, const api::Task& task, const Demand& demand) const {
+    const double load_factor = static_cast<double>(load(agent.meta.name)) / agent.spec.capacity;
+    const auto* statistics =
+        agent.status.statistics.empty() || agent.status.statistics[0].type != task.spec.type
+            ? nullptr
+            : agent.status.statistics.data();
+    switch (task.spec.strategy) {
+      case api::Strategy::LeastLoaded:
+        return 1 - load_factor;
+      case api::Strategy::CostOptimized:
+        return -expected_cost(agent.spec.cost, statistics);
+      case api::Strategy::PerformanceBased:
+        return performance_score(statistics, load_factor, reference(task, demand));
+      default:
+        return *AgentFacts::of(agent).match(demand.requirement) - load(agent.meta.name);
+    }
+  }
+  Duration reference(const api::Task& task, const Demand& demand) const {
+    Duration fastest = Duration::max();
+    for (const auto& [name, agent] : agents) {
+      for (const auto& statistics : agent.status.statistics) {
+        if (is_eligible(agent, task, demand) && statistics.type == task.spec.type) {
+          fastest = std::min(fastest, statistics.mean_duration);
+        }
+      }
+    }
+    return speed_reference(fastest == Duration::max() ? Duration::zero() : fastest);
+  }
+  std::string best(const api::Task& task, const Demand& demand) const {
     const auto excluded = [&](const std::string& name) {
       return std::count(demand.offer.excluded.begin(), demand.offer.excluded.end(), name) > 0;
     };
     const bool others = std::any_of(agents.begin(), agents.end(), [&](const auto& entry) {
-      return fits(entry.second, demand) && !excluded(entry.first);
+      return fits(entry.second, task, demand) && !excluded(entry.first);
     });
     std::string best_name;
-    int best_score = 0;
+    double best_score = 0;
     for (const auto& [name, agent] : agents) {
       const bool allowed = !excluded(name) || (!others && demand.offer.reoffer);
-      if (!fits(agent, demand) || !allowed || load(name) >= agent.spec.capacity) {
+      if (!fits(agent, task, demand) || !allowed || load(name) >= agent.spec.capacity) {
         continue;
       }
-      const int score = *AgentFacts::of(agent).match(demand.requirement) - load(name);
+      const double score = rank(agent, task, demand);
       if (best_name.empty() || score > best_score) {
         best_name = name;
         best_score = score;
@@ -404,7 +788,7 @@ struct Model {
       const Demand demand = demand_of(task, now);
       const auto agent = agents.find(it->second);
       const bool valid =
-          demand.kind == Demand::Kind::Waiting && agent != agents.end() && fits(agent->second, demand);
+          demand.kind == Demand::Kind::Waiting && agent != agents.end() && fits(agent->second, task, demand);
       it = assigned || valid ? std::next(it) : held.erase(it);
     }
     std::vector<const api::Task*> queue;
@@ -418,7 +802,7 @@ struct Model {
              std::tie(a->spec.priority, b->meta.creation_timestamp, b->meta.uid);
     });
     for (const api::Task* task : queue) {
-      const std::string agent = best(demand_of(*task, now));
+      const std::string agent = best(*task, demand_of(*task, now));
       if (!agent.empty()) {
         held[task->meta.name] = agent;
       }
@@ -443,6 +827,13 @@ class SchedulerModelTest : public SchedulerTest, public ::testing::WithParamInte
       if (roll(4) == 0) {
         task.spec.requires_.agent_selector.match_labels = {{"tier", roll(2) == 0 ? "x" : "y"}};
       }
+      static constexpr api::Strategy kStrategies[] = {
+          api::Strategy::CapabilityMatch, api::Strategy::LeastLoaded, api::Strategy::PerformanceBased,
+          api::Strategy::CostOptimized};
+      task.spec.strategy = kStrategies[roll(4)];
+      task.spec.parameters = roll(2) == 0 ? R"({"tier":"x"})" : R"({"tier":"y"})";
+      task.spec.requires_.rule =
+          roll(3) == 0 ? "agent.metadata.labels.tier == task.spec.parameters.tier" : "";
       if (roll(3) == 0) {
         task.status.attempts = {rejection(any_agent(), roll(2) == 0 ? -1h : 0s)};
         // A pinned Task that was just rejected waits for time, which stands still in this test.
@@ -483,6 +874,12 @@ class SchedulerModelTest : public SchedulerTest, public ::testing::WithParamInte
     agent.spec.cordoned = roll(6) == 0;
     agent.status.phase = roll(6) == 0 ? api::AgentPhase::Offline : api::AgentPhase::Ready;
     agent.meta.labels = {{"tier", roll(2) == 0 ? "x" : "y"}};
+    agent.spec.cost = {static_cast<double>(roll(3)), static_cast<double>(roll(3))};
+    if (roll(3) != 0) {
+      const Duration mean = std::chrono::milliseconds(1 + roll(3000));
+      agent.status.statistics = {
+          {roll(2) == 0 ? "compile" : "test", 5, static_cast<double>(roll(5)) / 4, mean, mean}};
+    }
     model.agents[agent.meta.name] = agent;
     add_agent(agent);
   }
@@ -529,6 +926,136 @@ TEST_P(SchedulerModelTest, DecidesAsIfItScannedEverything) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, SchedulerModelTest, ::testing::Range<std::uint64_t>(1, 21));
+
+// --- Locks ---
+
+api::Task wants_lock(const std::string& name, int priority, const std::string& capability = "compile") {
+  api::Task task = make_task(name);
+  task.spec.priority = priority;
+  task.spec.requires_.capabilities = {capability};
+  task.spec.locks = {{"deploy", api::LockMode::Exclusive, 0}};
+  return task;
+}
+
+LockRecord held(const std::string& name) {
+  return LockRecord::of(new_lock("default", "deploy", 0).granted(make_task(name), {"deploy"}, kNow));
+}
+
+TEST_F(SchedulerTest, AnAgentIsHeldOnlyForTheTaskWhoseTurnAtTheLockItIs) {
+  add_agent(make_agent("a"));
+  scheduler.start();
+  add_task(wants_lock("first", 3));
+  add_task(wants_lock("second", 5));
+  EXPECT_THAT(matched, ElementsAre("first"));
+  ASSERT_TRUE(outlook("second").lock_wait);
+  EXPECT_EQ(outlook("second").lock_wait->held_by, "Task first");
+  scheduler.set_lock({"default", "deploy"}, held("first"));
+  confirm("first");
+  finish("first");
+  EXPECT_THAT(matched, ElementsAre("first")) << "the Lease still names it";
+  scheduler.set_lock({"default", "deploy"}, {});
+  EXPECT_THAT(matched, ElementsAre("first", "second"));
+}
+
+TEST_F(SchedulerTest, ATaskThatNobodyCanRunKeepsNobodyFromTheLockUntilAnAgentForItComes) {
+  add_agent(make_agent("a"));
+  scheduler.set_lock({"default", "deploy"}, held("somebody"));
+  scheduler.start();
+  add_task(wants_lock("hopeless", 5, "gpu"));
+  add_task(wants_lock("low", 1));
+  EXPECT_TRUE(outlook("hopeless").explanation);
+  EXPECT_EQ(outlook("low").lock_wait->position, 1);
+  add_agent(make_agent("g", {"gpu"}));
+  EXPECT_EQ(outlook("hopeless").lock_wait->position, 1);
+  EXPECT_EQ(outlook("low").lock_wait->position, 2);
+  scheduler.set_lock({"default", "deploy"}, {});
+  EXPECT_THAT(matched, ElementsAre("hopeless"));
+}
+
+TEST_F(SchedulerTest, AReservationThatIsGivenBackGivesTheLockToTheNext) {
+  add_agent(make_agent("a"));
+  scheduler.start();
+  add_task(wants_lock("first", 5));
+  add_task(wants_lock("second", 3));
+  EXPECT_THAT(matched, ElementsAre("first"));
+  scheduler.release({"default", "first"}, "uid-first");
+  EXPECT_THAT(matched, ElementsAre("first", "second"));
+}
+
+TEST_F(SchedulerTest, RoomElsewhereIsOnlyWhereAllRulesHold) {
+  add_agent(make_agent("builder-1", {"compile"}, 1));
+  add_agent(make_agent("builder-2", {"compile"}, 1));
+  scheduler.start();
+  api::Task task = make_assigned();
+  add_task(task);
+  EXPECT_TRUE(scheduler.has_room_elsewhere(task));
+  task.spec.requires_.rule = "agent.metadata.name == 'builder-1'";
+  EXPECT_FALSE(scheduler.has_room_elsewhere(task));
+  task.spec.requires_.rule = "agent.metadata.name == 'builder-2'";
+  EXPECT_TRUE(scheduler.has_room_elsewhere(task));
+  scheduler.set_rules({{"others", {"elsewhere"}, "false", ""}});
+  EXPECT_TRUE(scheduler.has_room_elsewhere(task)) << "the rule is another namespace's";
+  scheduler.set_rules({{"nobody", {}, "agent.metadata.name != 'builder-2'", ""}});
+  EXPECT_FALSE(scheduler.has_room_elsewhere(task));
+  scheduler.set_rules({{"broken", {}, "agent.spec.nothing > 1", ""}});
+  EXPECT_FALSE(scheduler.has_room_elsewhere(task)) << "a rule that fails does not hold";
+}
+
+// --- Reasons that become others ---
+
+class ReasonsTest : public SchedulerTest {
+ protected:
+  ReasonsTest() {
+    scheduler.set_waker([this](Duration in) { wakes.push_back(in); });
+    add_agent(make_agent("busy", {"compile"}, 0));
+    scheduler.start();
+    add_task("t");
+    refreshed.clear();
+  }
+  void set_phase(const std::string& name, api::AgentPhase phase, int capacity = 0) {
+    api::Agent agent = make_agent(name, {"compile"}, capacity);
+    agent.status.phase = phase;
+    add_agent(agent);
+  }
+  void pass(Duration duration) {
+    clock.advance(duration);
+    scheduler.wake();
+  }
+
+  std::vector<Duration> wakes;
+};
+
+TEST_F(ReasonsTest, AreToldWithinTenSecondsAndOnceForAllThatChanged) {
+  set_phase("b", api::AgentPhase::Pending);
+  clock.advance(5s);
+  set_phase("c", api::AgentPhase::Pending);
+  set_phase("b", api::AgentPhase::Ready);
+  EXPECT_THAT(refreshed, IsEmpty()) << "the verdict is the same: it waits for a free agent";
+  EXPECT_THAT(wakes, ElementsAre(10s));
+  pass(5s);
+  EXPECT_THAT(refreshed, ElementsAre("t"));
+  EXPECT_THAT(rejected("t"), ElementsAre("b is full (0 of 0)", "busy is full (0 of 0)", "c was never seen"));
+  pass(1h);
+  EXPECT_THAT(refreshed, SizeIs(1)) << "nothing changed since";
+}
+
+TEST_F(ReasonsTest, NumbersAloneAreNoNews) {
+  set_phase("b", api::AgentPhase::Pending);
+  pass(10s);
+  refreshed.clear();
+  api::Agent agent = make_agent("b", {"compile"}, 5);
+  agent.status.phase = api::AgentPhase::Pending;
+  agent.meta.labels = {{"a", "b"}};
+  add_agent(agent);
+  pass(10s);
+  EXPECT_THAT(refreshed, IsEmpty());
+}
+
+TEST_F(ReasonsTest, WithNobodyWaitingNobodyIsWoken) {
+  finish("t");
+  set_phase("b", api::AgentPhase::Pending);
+  EXPECT_THAT(wakes, IsEmpty());
+}
 
 }  // namespace
 }  // namespace convoke::task

@@ -80,5 +80,21 @@ TEST(TaskAudit, ACancelledTaskNamesWhoAskedForIt) {
   EXPECT_EQ(audit_entry(task, after, answer("convoke-operator", "cancel"))->cause.kind, Kind::Operator);
 }
 
+TEST(TaskAudit, ADelegatedTaskNamesWhoAskedForIt) {
+  const api::Task task = make_running();
+  const auto after = ended(task, api::TaskPhase::Queued, api::AttemptOutcome::Delegated, reason::kDelegated);
+  EXPECT_EQ(audit_entry(task, after, answer("kubectl-patch", "agentName"))->cause,
+            (api::AuditCause{Kind::User, "kubectl-patch"}));
+}
+
+TEST(TaskAudit, ASubtaskNamesTheTaskThatItIsOf) {
+  Json created = answer();
+  created["metadata"]["name"] = "whole-a";
+  const auto entry = audit_of_creation(created, make_task("whole"));
+  EXPECT_EQ(entry.action, api::AuditAction::Created);
+  EXPECT_EQ(entry.object.name, "whole-a");
+  EXPECT_EQ(entry.owner, "Task/whole");
+}
+
 }  // namespace
 }  // namespace convoke::task

@@ -152,8 +152,36 @@ TEST(TaskDecide, AMatchLeadsFromPendingToAssignedInOneWrite) {
   EXPECT_EQ(status.queued_at, at(0s));
   EXPECT_EQ(status.assigned_at, at(0s));
   ASSERT_THAT(decision.events, SizeIs(1));
-  EXPECT_EQ(decision.events[0].note, "assigned to builder-2 (CapabilityMatch, score 9, 3 candidates)");
-  EXPECT_EQ(decision.look_again, 1h);
+  EXPECT_EQ(decision.events[0].note,
+            "assigned to builder-2 (CapabilityMatch, score 9, 3 candidates); rejected: builder-1 is Offline");
+  EXPECT_EQ(decision.look_again, 30s) << "when the agent should have begun";
+}
+
+TEST(TaskDecide, AnAssignmentNamesItsStrategyAndAtMostThreeOfTheRejected) {
+  const api::Task task = make_task();
+  TaskSnapshot snapshot = snapshot_of(task);
+  std::vector<api::RejectedAgent> rejected;
+  for (const char* name : {"a", "b", "c", "d"}) {
+    rejected.push_back({name, "is cordoned"});
+  }
+  snapshot.outlook.reservation = Reservation{"e", 0.012, 1, rejected, api::Strategy::CostOptimized};
+  const TaskDecision decision = decide(snapshot);
+  EXPECT_EQ(decision.status->assignment.strategy, "CostOptimized");
+  EXPECT_EQ(decision.status->assignment.score, "0.012");
+  EXPECT_EQ(decision.status->assignment.rejected, rejected);
+  EXPECT_EQ(decision.events[0].note,
+            "assigned to e (CostOptimized, cost 0.012, 1 candidate); rejected: a is cordoned; b is cordoned; "
+            "c is cordoned; and others");
+}
+
+TEST(TaskDecide, ARuleThatDoesNotCompileWaitsForAPerson) {
+  api::Task task = make_task();
+  task.spec.requires_.rule = "agent.spec.capacity >";
+  const TaskDecision decision = decide_now(task);
+  EXPECT_EQ(decision.status->phase, TaskPhase::Pending);
+  EXPECT_EQ(decision.status->reason, reason::kInvalidSpec);
+  EXPECT_THAT(decision.status->message, ::testing::HasSubstr("spec.requires.rule: line 1, column 22: "));
+  EXPECT_TRUE(api::find_condition(decision.status->conditions, api::condition::kStalled)->status);
 }
 
 TEST(TaskDecide, ATaskWhoseStatusWasWipedStartsAnew) {
@@ -183,10 +211,9 @@ TEST(TaskDecide, SuspendingKeepsWhatWaitsFromBeingAssigned) {
   }
 }
 
-TEST(TaskDecide, SuspendingLetsALiveAttemptGoOnButNoOtherStart) {
+TEST(TaskDecide, AFailureIsRecordedAsOneEvenIfTheTaskIsSuspended) {
   api::Task task = make_running();
   task.spec.suspend = true;
-  EXPECT_FALSE(decide_now(task).status);
   report(task, ReportState::Failed, "broken");
   const TaskDecision decision = decide_now(task);
   EXPECT_EQ(decision.status->phase, TaskPhase::Pending);
@@ -402,7 +429,7 @@ TEST(TaskDecide, AnAssignmentFromTheFutureCountsAsNow) {
   task.status.assigned_at = at(2h);
   const TaskDecision decision = decide_now(task);
   EXPECT_FALSE(decision.status);
-  EXPECT_EQ(decision.look_again, 1h);
+  EXPECT_EQ(decision.look_again, 30s) << "when it should have begun";
 }
 
 TEST(TaskDecide, ALostAgentLosesTheAttempt) {

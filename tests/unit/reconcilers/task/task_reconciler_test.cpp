@@ -7,108 +7,85 @@
 #include <gtest/gtest.h>
 
 #include "reconcilers/task/reasons.h"
-#include "tests/unit/reconcilers/testbed.h"
+#include "tests/unit/reconcilers/task/task_world.h"
 
 namespace convoke::task {
 namespace {
 
 using namespace std::chrono_literals;
-using api::kAgent;
-using api::kTask;
-using convoke::testing::kOperator;
-using convoke::testing::metadata;
-using convoke::testing::Testbed;
-using convoke::testing::World;
+using namespace testing;
 using fakes::Fault;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-// Keeps what it is told.
-class KeptAudit final : public api::AuditLog {
- public:
-  void record(const api::AuditEntry& entry) override {
-    const MutexLock lock(mutex_);
-    lines_.push_back(entry.object.name + " " + entry.from + ">" + entry.to + " " +
-                     entry.object.resource_version);
-  }
-  std::vector<std::string> lines() const {
-    const MutexLock lock(mutex_);
-    return lines_;
-  }
+class TaskReconcilerTest : public testing::TaskWorldTest {};
 
- private:
-  mutable Mutex mutex_;
-  std::vector<std::string> lines_ GUARDED_BY(mutex_);
-};
+// --- Agents that want less, and later ---
 
-// An operator that knows of Tasks only; the tests play the agents and say how they are.
-struct TaskOperator : Testbed {
-  explicit TaskOperator(World& the_world, std::uint64_t seed = 7) : Testbed(the_world, seed) {
-    add_controller("task", reconciler);
-    reconciler.watch(controller->queue());
-    add_reflector(kAgent, caches.agents);
-    add_reflector(kTask, caches.tasks);
-    sync();
-    scheduler.start();
-    controller->start();
-    world.clock.settle();
-  }
-  ~TaskOperator() { stop(); }
+TEST_F(TaskReconcilerTest, ARateLimitIsKeptWithoutPollingAndOverARestart) {
+  auto op = std::make_unique<TaskOperator>(world);
+  create_agent("a", 100);
+  world.server.edit(kAgent, {"default", "a"}, [](Json& agent) {
+    agent["spec"]["rateLimit"] = {{"tasksPerMinute", 60}, {"burst", 2}};
+  });
+  settle();
+  const auto assigned = [&] {
+    int count = 0;
+    for (int i = 0; i < 20; ++i) count += phase("t" + std::to_string(i)) == "Assigned" ? 1 : 0;
+    return count;
+  };
+  for (int i = 0; i < 20; ++i) create_task("t" + std::to_string(i));
+  settle();
+  EXPECT_EQ(assigned(), 2);
+  world.clock.advance(5s);
+  EXPECT_EQ(assigned(), 7);
+  EXPECT_EQ(reason("t19"), reason::kAgentsBusy);
+  op.reset();
+  op = std::make_unique<TaskOperator>(world, 8);
+  EXPECT_LE(assigned(), 8) << "no new burst";
+  world.clock.advance(5s);
+  EXPECT_NEAR(assigned(), 12, 1);
+  world.clock.advance(10s);
+  EXPECT_EQ(assigned(), 20);
+}
 
-  TaskMetrics task_metrics{registry};
-  Scheduler scheduler{world.clock, task_metrics};
-  KeptAudit audit;
-  TaskReconciler reconciler{
-      {client, caches, scheduler, world.clock, *random, world.events, task_metrics, &audit}, Logger()};
-};
+TEST_F(TaskReconcilerTest, ACordonedAgentGivesBackWhatItDidNotBegin) {
+  TaskOperator op(world);
+  create_agent("a");
+  create_task("began");
+  create_task("not-begun");
+  settle();
+  report("began", "Running");
+  settle();
+  create_agent("b");
+  world.server.edit(kAgent, {"default", "a"}, [](Json& agent) {
+    agent["spec"]["cordoned"] = true;
+    agent["status"]["phase"] = "Draining";
+  });
+  settle();
+  EXPECT_EQ(agent_of("began"), "a");
+  EXPECT_EQ(agent_of("not-begun"), "b");
+  EXPECT_EQ(status("not-begun")["attempt"], 1);
+  EXPECT_EQ(status("not-begun")["attempts"][0]["outcome"], "Rebalanced");
+}
 
-class TaskReconcilerTest : public ::testing::Test {
- protected:
-  // --- What people do ---
-  void create_task(const std::string& name, const Json& spec = {{"type", "compile"}}) {
-    world.server.put(kTask, {{"metadata", metadata(name)}, {"spec", spec}});
-  }
-  void create_agent(const std::string& name, int capacity = 10, const std::string& phase = "Ready",
-                    const Json& capabilities = {"compile"}) {
-    world.server.put(kAgent, {{"metadata", metadata(name)},
-                              {"spec", {{"capabilities", capabilities}, {"capacity", capacity}}},
-                              {"status", {{"phase", phase}}}});
-  }
-  void set_agent_phase(const std::string& name, const std::string& phase) {
-    world.server.edit(kAgent, {"default", name}, [&](Json& agent) { agent["status"]["phase"] = phase; });
-  }
-  void edit_task(const std::string& name, const std::function<void(Json&)>& change) {
-    world.server.edit(kTask, {"default", name}, change);
-  }
-
-  // --- What agents do ---
-  void report(const std::string& name, const std::string& state, Json more = Json::object()) {
-    edit_task(name, [&](Json& task) {
-      more["state"] = state;
-      more["assignmentID"] = task["status"]["assignment"]["id"];
-      task["status"]["report"] = more;
-    });
-  }
-  void finish(const std::string& name) {
-    report(name, "Succeeded", {{"outputs", {{"ok", true}}}});
-    settle();
-  }
-
-  // --- What is ---
-  void settle() { world.clock.settle(); }
-  Json status(const std::string& name) const {
-    const auto task = world.server.object(kTask, {"default", name});
-    return task && task->contains("status") ? (*task)["status"] : Json::object();
-  }
-  std::string phase(const std::string& name) const { return status(name).value("phase", ""); }
-  std::string reason(const std::string& name) const { return status(name).value("reason", ""); }
-  std::string agent_of(const std::string& name) const { return status(name).value("agentName", ""); }
-  std::size_t writes() const { return world.server.write_count(kOperator); }
-
-  World world;
-};
+TEST_F(TaskReconcilerTest, ATaskThatIsNotBegunGoesToAnAgentThatComesLater) {
+  TaskOperator op(world);
+  create_agent("a");
+  create_task("t");
+  settle();
+  world.clock.advance(5min);
+  EXPECT_EQ(agent_of("t"), "a") << "there is nobody else";
+  create_agent("b");
+  settle();
+  world.clock.advance(35s);
+  EXPECT_EQ(agent_of("t"), "b");
+  const std::size_t before = writes();
+  world.clock.advance(40min);
+  EXPECT_LE(writes() - before, 6U) << "it is not passed to and fro for ever";
+}
 
 // --- When things go wrong ---
 
@@ -148,6 +125,41 @@ TEST_F(TaskReconcilerTest, WithoutAnAgentItWaitsQuietlyAndStartsTheMomentOneAppe
   EXPECT_EQ(writes(), before + 1);
 }
 
+TEST_F(TaskReconcilerTest, OtherRulesOfTheConfigurationReachTheTasksThatWait) {
+  TaskOperator op(world);
+  op.reconciler.set_rules({{"never", {}, "false", "not today"}});
+  create_agent("a");
+  create_task("t1");
+  create_task("t2");
+  settle();
+  EXPECT_EQ(reason("t1"), reason::kNoEligibleAgent);
+  EXPECT_EQ(status("t1")["assignment"]["rejected"][0]["reason"], "rule never: not today");
+  std::size_t before = writes();
+  op.reconciler.set_rules({{"never", {}, "false", "not today"}});
+  settle();
+  EXPECT_EQ(writes(), before) << "they are the same";
+  op.reconciler.set_rules({{"hardly", {}, "task.metadata.name == 't2'", ""}});
+  settle();
+  EXPECT_EQ(agent_of("t2"), "a");
+  EXPECT_EQ(status("t1")["assignment"]["rejected"][0]["reason"], "rule hardly does not hold");
+  op.reconciler.set_rules({});
+  settle();
+  EXPECT_EQ(agent_of("t1"), "a");
+}
+
+TEST_F(TaskReconcilerTest, ARuleThatDoesNotCompileDisturbsNobodyAndCostsOneWrite) {
+  TaskOperator op(world);
+  create_agent("a");
+  create_task("broken", {{"type", "compile"}, {"requires", {{"rule", "agent."}}}});
+  create_task("fine");
+  settle();
+  EXPECT_EQ(reason("broken"), reason::kInvalidSpec);
+  EXPECT_THAT(status("broken")["message"].get<std::string>(),
+              HasSubstr("spec.requires.rule: line 1, column 7"));
+  EXPECT_EQ(phase("fine"), "Assigned");
+  EXPECT_EQ(writes(), 2U);
+}
+
 TEST_F(TaskReconcilerTest, ALostAgentsTaskGoesToAnotherAndItsLateReportCountsForNothing) {
   TaskOperator op(world);
   create_agent("a", 1);
@@ -182,12 +194,17 @@ TEST_F(TaskReconcilerTest, ALostAgentsTaskGoesToAnotherAndItsLateReportCountsFor
 TEST_F(TaskReconcilerTest, ADeletedAgentLosesItsTasks) {
   TaskOperator op(world);
   create_agent("a");
-  create_task("t");
+  create_task("began");
+  create_task("not-begun");
+  settle();
+  report("began", "Running");
   settle();
   world.server.remove(kAgent, {"default", "a"});
   settle();
-  EXPECT_EQ(phase("t"), "Queued");
-  EXPECT_EQ(status("t")["attempts"][0]["outcome"], "AgentLost");
+  EXPECT_EQ(phase("began"), "Queued");
+  EXPECT_EQ(status("began")["attempts"][0]["outcome"], "AgentLost");
+  EXPECT_EQ(phase("not-begun"), "Queued");
+  EXPECT_EQ(status("not-begun")["attempts"][0]["outcome"], "Rebalanced");
 }
 
 TEST_F(TaskReconcilerTest, AnAgentThatRejectsForEverMakesNoStorm) {
@@ -301,6 +318,17 @@ TEST_F(TaskReconcilerTest, AnAssignmentWhoseAnswerWasLostIsNotGivenOutTwice) {
   EXPECT_THAT(phase("t2"), Not("Assigned"));
   finish("t1");
   EXPECT_EQ(phase("t2"), "Assigned");
+}
+
+TEST_F(TaskReconcilerTest, AnAssignmentThatIsAlwaysRefusedIsTriedWithGrowingPauses) {
+  create_agent("a");
+  TaskOperator op(world);
+  world.server.fail_next({.method = "PUT", .client = kOperator}, Fault::error(403), 100'000);
+  create_task("t");
+  world.clock.advance(10s);
+  const std::size_t tries = world.server.write_count(kOperator);
+  EXPECT_GE(tries, 8U);
+  EXPECT_LE(tries, 20U);
 }
 
 TEST_F(TaskReconcilerTest, ARefusedWriteGivesThePlaceToTheNextTask) {

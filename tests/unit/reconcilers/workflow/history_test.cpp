@@ -71,6 +71,9 @@ TEST(History, KeepsRevisionsThatAreNeeded) {
   auto done = run("done", api::RunPhase::Succeeded, "1");
   done->status.revision = "r3";
   EXPECT_THAT(names(revisions_to_delete("r14", revisions, {live, pinned, done})), ElementsAre("r3"));
+  auto failed = run("failed", api::RunPhase::Failed, "1");
+  failed->status.revision = "r3";
+  EXPECT_THAT(names(revisions_to_delete("r14", revisions, {live, pinned, failed})), ElementsAre());
   EXPECT_THAT(names(revisions_to_delete("r4", revisions, {})), ElementsAre("r1", "r2", "r3"));
 }
 

@@ -30,7 +30,9 @@ TEST(Revision, KeepsOnlyWhatARunExecutes) {
   for (const char* change :
        {R"({"steps": [{"name": "a"}], "timeout": "5m"})", R"({"steps": [{"name": "b"}]})",
         R"({"steps": [{"name": "a"}], "onFailure": "Continue"})",
-        R"({"steps": [{"name": "a"}], "parallelism": 1})", R"({"steps": [{"name": "a"}], "outputs": []})"}) {
+        R"({"steps": [{"name": "a"}], "parallelism": 1})", R"({"steps": [{"name": "a"}], "outputs": []})",
+        R"({"steps": [{"name": "a"}], "finally": [{"name": "b"}]})",
+        R"({"steps": [{"name": "a"}], "maxTransitions": 5})"}) {
     EXPECT_NE(plain, content_of(change)) << change;
   }
 }

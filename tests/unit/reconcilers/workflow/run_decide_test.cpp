@@ -11,6 +11,7 @@
 #include "controller/base/time_format.h"
 #include "reconcilers/workflow/reasons.h"
 #include "reconcilers/workflow/run_status.h"
+#include "tests/unit/reconcilers/workflow/play.h"
 #include "tests/unit/reconcilers/workflow/specs.h"
 
 namespace convoke::workflow {
@@ -26,143 +27,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
-
-const WallTime kStart = WallTime(std::chrono::seconds(1'767'225'600));
-
-// A run that is decided on round by round; Tasks get the phases that the test gives them.
-class Play {
- public:
-  explicit Play(const Json& definition, const api::RawJson& parameters = "{}") {
-    auto checked = specs::check(definition);
-    EXPECT_TRUE(checked) << checked.error().message;
-    run_.meta.namespace_ = "ns";
-    run_.meta.name = "run";
-    run_.meta.uid = "run-uid";
-    run_.meta.generation = 1;
-    run_.spec.workflow_name = "flow";
-    snapshot_.definition = *checked;
-    snapshot_.revision = "flow-1";
-    snapshot_.parameters = parameters;
-    snapshot_.tasks.resize(snapshot_.definition->size());
-    snapshot_.now = kStart;
-  }
-
-  // Decides, and carries the decision out.
-  RunDecision next() {
-    snapshot_.run = std::make_shared<const api::WorkflowRun>(run_);
-    auto decision = decide(snapshot_);
-    for (const auto& start : decision.starts) {
-      api::Task task;
-      task.meta.namespace_ = "ns";
-      task.meta.name = start.name;
-      task.meta.uid = start.name + "-uid";
-      task.meta.resource_version = "7";
-      task.meta.creation_timestamp = format_time(snapshot_.now);
-      specs_[snapshot_.definition->step(start.step).name] = start.spec;
-      snapshot_.tasks[start.step] = std::make_shared<const api::Task>(task);
-    }
-    for (const auto& patch : decision.patches) {
-      apply(patch);
-    }
-    snapshot_.status = decision.status;
-    run_.status = decision.status;
-    return decision;
-  }
-
-  void task(const std::string& name, TaskPhase phase, const Json& outputs = nullptr,
-            const std::string& message = "") {
-    change(name, [&](api::Task& task) {
-      task.status.phase = phase;
-      task.status.reason = phase == TaskPhase::Failed ? "Failed" : "";
-      task.status.message = message;
-      task.status.report.outputs = outputs.is_null() ? "" : dump_json(outputs);
-      task.status.completed_at = api::is_terminal(phase) ? format_time(snapshot_.now) : "";
-    });
-  }
-  void succeed(const std::string& name, const Json& outputs = nullptr) {
-    task(name, TaskPhase::Succeeded, outputs);
-  }
-  void fail(const std::string& name, const std::string& message = "exit status 1") {
-    task(name, TaskPhase::Failed, nullptr, message);
-  }
-  void lose_task(const std::string& name) {
-    snapshot_.tasks[position(name)] = nullptr;
-    snapshot_.gone.insert(position(name));
-  }
-  void lose_finished_task(const std::string& name) { snapshot_.tasks[position(name)] = nullptr; }
-  void refuse(const std::string& name, const std::string& message) {
-    snapshot_.tasks[position(name)] = nullptr;
-    snapshot_.refused[position(name)] = {reason::kTaskRefused, message};
-  }
-  void wipe_status() { snapshot_.status = run_.status = {}; }
-  void pass(Duration time) { snapshot_.now += time; }
-
-  api::WorkflowRunSpec& run_spec() { return run_.spec; }
-  RunSnapshot& snapshot() { return snapshot_; }
-  const api::Task* task_of(const std::string& name) const { return snapshot_.tasks[position(name)].get(); }
-  // The spec with which a step's Task was created.
-  Json spec_of(const std::string& name) const {
-    const auto found = specs_.find(name);
-    return found == specs_.end() ? Json() : found->second;
-  }
-  const api::WorkflowRunStatus& status() const { return snapshot_.status; }
-  const api::StepStatus& row(const std::string& name) const { return snapshot_.status.steps[position(name)]; }
-  std::string phases() const {
-    std::string text;
-    for (const auto& row : snapshot_.status.steps) {
-      text += (text.empty() ? "" : " ") + row.name + ":" + api::to_string(row.phase);
-    }
-    return text;
-  }
-
- private:
-  std::size_t position(const std::string& name) const { return snapshot_.definition->find(name).value(); }
-
-  template <class F>
-  void change(const std::string& name, F&& edit) {
-    auto& slot = snapshot_.tasks[position(name)];
-    ASSERT_NE(slot, nullptr) << name << " has no Task";
-    api::Task task = *slot;
-    edit(task);
-    slot = std::make_shared<const api::Task>(std::move(task));
-  }
-
-  void apply(const TaskPatch& patch) {
-    change(step_of(*patch.task), [&](api::Task& task) {
-      const auto& wanted = patch.patch["spec"];
-      if (wanted.contains("cancel")) {
-        task.spec.cancel = api::Cancel{wanted["cancel"]["reason"]};
-      }
-      if (wanted.contains("suspend")) {
-        task.spec.suspend = wanted["suspend"];
-        task.meta.annotations.clear();
-        if (task.spec.suspend) {
-          task.meta.annotations[annotation::kSuspendedByRun] = "true";
-        }
-      }
-    });
-  }
-  std::string step_of(const api::Task& task) const {
-    for (std::size_t i = 0; i < snapshot_.tasks.size(); ++i) {
-      if (snapshot_.tasks[i] && snapshot_.tasks[i]->meta.uid == task.meta.uid) {
-        return snapshot_.definition->step(i).name;
-      }
-    }
-    return "";
-  }
-
-  api::WorkflowRun run_;
-  RunSnapshot snapshot_;
-  std::map<std::string, Json> specs_;
-};
-
-std::vector<std::string> names_of(const std::vector<TaskStart>& starts) {
-  std::vector<std::string> names;
-  for (const auto& start : starts) {
-    names.push_back(start.name);
-  }
-  return names;
-}
 
 bool condition(const api::WorkflowRunStatus& status, const char* type) {
   const auto* found = api::find_condition(status.conditions, type);
@@ -192,6 +56,25 @@ TEST(RunDecide, AbortEndsTheOthersAndStartsNothingNew) {
   EXPECT_FALSE(condition(play.status(), api::condition::kReady));
 }
 
+TEST(RunDecide, ATaskThatAFormerLeaderMadeTooLateIsCancelled) {
+  Play play(spec({step("a"), step("b"), step("c", {"a"}),
+                  step("each", {"a"}, {{"forEach", {{"range", {{"from", 1}, {"to", 2}}}}}})}));
+  play.next();
+  play.fail("a");
+  play.next();
+  ASSERT_EQ(play.phases(), "a:Failed b:Running c:Skipped each:Skipped");
+  for (const auto& key : {ChildKey{2}, ChildKey{3, 1}}) {
+    api::Task late;
+    late.meta.name = first_name(play.run(), play.snapshot().definition->step(key.step).name, key);
+    play.snapshot().children[key].task = std::make_shared<const api::Task>(late);
+  }
+  play.next();
+  EXPECT_TRUE(play.task_of("c")->spec.cancel);
+  EXPECT_TRUE(play.task_of("each-1")->spec.cancel);
+  EXPECT_EQ(play.phases(), "a:Failed b:Running c:Skipped each:Skipped");
+  EXPECT_THAT(play.next().patches, IsEmpty());
+}
+
 TEST(RunDecide, AFailureSaysWhichStepAndWhy) {
   Play play(spec({step("a")}));
   play.next();
@@ -219,7 +102,7 @@ TEST(RunDecide, ContinueRunsWhatDoesNotDependOnTheFailure) {
   EXPECT_EQ(play.status().reason, "StepFailed");
   EXPECT_THAT(play.status().message, HasSubstr("\"a\""));
   EXPECT_EQ(play.status().progress, "3/5");
-  EXPECT_EQ(play.status().counts, (api::StepCounts{5, 0, 0, 2, 1, 2, 0}));
+  EXPECT_EQ(play.status().counts, (api::StepCounts{5, 0, 0, 2, 1, 2, 0, 0}));
 }
 
 TEST(RunDecide, AnOptionalFailureCountsAsDone) {
@@ -347,7 +230,7 @@ TEST(RunDecide, LongMessagesAreCutBetweenCharacters) {
 TEST(RunDecide, CancelEndsTasksAndWaitsForThem) {
   Play play(spec({step("a"), step("b"), step("c", {"a"})}));
   play.next();
-  play.run_spec().cancel = api::Cancel{"wrong version"};
+  play.run_spec().cancel = api::RunCancel{"wrong version"};
   EXPECT_EQ(play.next().patches.size(), 2u);
   EXPECT_EQ(play.phases(), "a:Running b:Running c:Cancelled");
   EXPECT_EQ(play.task_of("a")->spec.cancel->reason, "run cancelled: wrong version");
@@ -364,7 +247,7 @@ TEST(RunDecide, CancelEndsTasksAndWaitsForThem) {
 TEST(RunDecide, CancelIsKnownAgainAfterItsRecordIsLost) {
   Play play(spec({step("a")}));
   play.next();
-  play.run_spec().cancel = api::Cancel{};
+  play.run_spec().cancel = api::RunCancel{};
   const auto before = play.status();
   play.next();
   play.snapshot().status = before;  // the write was lost
@@ -377,7 +260,7 @@ TEST(RunDecide, CancelComesTooLateForARunThatIsDone) {
   Play play(spec({step("a")}));
   play.next();
   play.succeed("a");
-  play.run_spec().cancel = api::Cancel{};
+  play.run_spec().cancel = api::RunCancel{};
   play.next();
   EXPECT_EQ(play.status().phase, RunPhase::Succeeded);
 }
@@ -403,7 +286,7 @@ TEST(RunDecide, TheFirstCauseOfTheEndIsKept) {
   play.next();
   play.pass(10min);
   play.next();
-  play.run_spec().cancel = api::Cancel{};
+  play.run_spec().cancel = api::RunCancel{};
   play.task("a", TaskPhase::Cancelled);
   play.task("b", TaskPhase::Cancelled);
   play.next();
@@ -438,7 +321,7 @@ TEST(RunDecide, ATaskSuspendedByHandIsNotResumedWithTheRun) {
   play.next();
   api::Task task = *play.task_of("a");
   task.spec.suspend = true;
-  play.snapshot().tasks[0] = std::make_shared<const api::Task>(task);
+  play.replace(task);
   EXPECT_THAT(play.next().patches, IsEmpty());
 }
 
@@ -560,7 +443,7 @@ TEST(RunDecide, TemplatesKnowTheRunAndItsWorkflow) {
 
 TEST(RunDecide, ATakenNameGivesWayToTheSecond) {
   Play play(spec({step("a")}));
-  play.snapshot().name_taken.insert(0);
+  play.snapshot().name_taken.insert({0});
   const auto starts = names_of(play.next().starts);
   ASSERT_EQ(starts.size(), 1u);
   EXPECT_THAT(starts[0], StartsWith("run-a-"));
@@ -598,7 +481,7 @@ TEST(RunDecide, RowsLoseTheirMessagesBeforeTheStatusIsTooLarge) {
     steps.push_back(step("s" + std::to_string(i)));
   }
   Play play(spec(steps, {{"onFailure", "Continue"}, {"parallelism", 1000}}));
-  play.next();
+  play.settle();
   for (int i = 0; i < 1000; ++i) {
     play.fail("s" + std::to_string(i), std::string(250, 'm'));
   }

@@ -348,7 +348,7 @@ TEST(RunReconciler, WithBothNamesTakenAStepFails) {
   world.start_operator();
   world.finish("a-b");
   EXPECT_EQ(world.phase("a-b"), "Failed");
-  EXPECT_THAT(message(world, "a-b"), HasSubstr("foreign objects have the names a-b-c and a-b-c-"));
+  EXPECT_THAT(message(world, "a-b"), HasSubstr("other objects have the names a-b-c and a-b-c-"));
 }
 
 TEST(RunReconciler, EditingTheWorkflowDoesNotChangeALiveRun) {

@@ -17,6 +17,8 @@ namespace {
 using specs::spec;
 using specs::step;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 using ::testing::StartsWith;
 
 // A Workflow that is decided on generation by generation.
@@ -37,14 +39,10 @@ class Play {
   }
 
   WorkflowDecision next() {
-    auto decision = decide({std::make_shared<const api::Workflow>(workflow_),
-                            parse_definition(workflow_.spec_json, "spec"),
-                            runs,
-                            revisions,
-                            revision_name_taken,
-                            run_name_taken,
-                            {},
-                            WallTime(std::chrono::seconds(1'767'225'600))});
+    auto decision =
+        decide({std::make_shared<const api::Workflow>(workflow_),
+                parse_definition(workflow_.spec_json, "spec"), runs, revisions, revision_name_taken,
+                run_names_taken, runs_refused, WallTime(std::chrono::seconds(1'767'225'600))});
     if (decision.create_revision) {
       revisions.push_back(std::make_shared<const api::ControllerRevision>(*decision.create_revision));
     }
@@ -64,7 +62,8 @@ class Play {
   Runs runs;
   Revisions revisions;
   bool revision_name_taken = false;
-  bool run_name_taken = false;
+  std::set<std::string> run_names_taken;
+  std::map<std::string, Error> runs_refused;
   std::vector<EventNote> events;
 
  private:
@@ -79,7 +78,7 @@ TEST(WorkflowDecide, AnInvalidDefinitionStallsAndIsSaidOnceForEachGeneration) {
   EXPECT_TRUE(play.condition(api::condition::kStalled));
   EXPECT_THAT(play.ready_message(), HasSubstr("a → b → a"));
   EXPECT_FALSE(decision.create_revision);
-  EXPECT_FALSE(decision.create_run);
+  EXPECT_THAT(decision.create_runs, IsEmpty());
   ASSERT_EQ(play.events.size(), 1u);
   EXPECT_EQ(play.events[0].reason, "InvalidDefinition");
   EXPECT_EQ(play.events[0].type, runtime::EventType::Warning);
@@ -107,8 +106,8 @@ TEST(WorkflowDecide, AnInvalidEditKeepsTheLastRevisionAndHeals) {
 TEST(WorkflowDecide, CreateRunsOnceInTheLifeOfAWorkflow) {
   Play play(spec({step("a")}));
   const auto first = play.next();
-  ASSERT_TRUE(first.create_run);
-  const Json& run = *first.create_run;
+  ASSERT_THAT(first.create_runs, SizeIs(1));
+  const Json& run = first.create_runs[0].manifest;
   EXPECT_EQ(run["metadata"]["name"], created_run_name("flow", "flow-uid"));
   EXPECT_EQ(run["metadata"]["ownerReferences"][0]["uid"], "flow-uid");
   EXPECT_EQ(run["spec"]["workflowName"], "flow");
@@ -116,9 +115,9 @@ TEST(WorkflowDecide, CreateRunsOnceInTheLifeOfAWorkflow) {
   EXPECT_EQ(run["spec"]["triggeredBy"], "Create");
   EXPECT_EQ(play.status().created_run, run["metadata"]["name"]);
   EXPECT_THAT(play.ready_message(), HasSubstr("trigger Create made run flow-"));
-  EXPECT_FALSE(play.next().create_run);
+  EXPECT_THAT(play.next().create_runs, IsEmpty());
   play.edit(spec({step("b")}));
-  EXPECT_FALSE(play.next().create_run);
+  EXPECT_THAT(play.next().create_runs, IsEmpty());
 }
 
 TEST(WorkflowDecide, ARunThatWasMadeBeforeACrashIsOnlyRecorded) {
@@ -127,30 +126,30 @@ TEST(WorkflowDecide, ARunThatWasMadeBeforeACrashIsOnlyRecorded) {
   run->meta.name = created_run_name("flow", "flow-uid");
   run->meta.owner_references.push_back({"convoke.dev/v1alpha1", "Workflow", "flow", "flow-uid", true, false});
   play.runs.push_back(run);
-  EXPECT_FALSE(play.next().create_run);
+  EXPECT_THAT(play.next().create_runs, IsEmpty());
   EXPECT_EQ(play.status().created_run, run->meta.name);
   EXPECT_EQ(play.status().active_runs, 1);
 }
 
 TEST(WorkflowDecide, CreateWaitsWhileSuspended) {
   Play play(spec({step("a")}, {{"suspend", true}}));
-  EXPECT_FALSE(play.next().create_run);
+  EXPECT_THAT(play.next().create_runs, IsEmpty());
   EXPECT_EQ(play.status().phase, "Suspended");
   EXPECT_TRUE(play.condition(api::condition::kReady));
   play.edit(spec({step("a")}));
-  EXPECT_TRUE(play.next().create_run);
+  EXPECT_THAT(play.next().create_runs, SizeIs(1));
 }
 
 TEST(WorkflowDecide, ARequiredParameterMeansByHand) {
   Play play(spec({step("a")}, {{"parameters", {{{"name", "env"}, {"required", true}}}}}));
-  EXPECT_FALSE(play.next().create_run);
+  EXPECT_THAT(play.next().create_runs, IsEmpty());
   EXPECT_EQ(play.status().phase, "Ready");
   EXPECT_THAT(play.ready_message(), HasSubstr("parameter \"env\" is required and has no default"));
 }
 
 TEST(WorkflowDecide, NoTriggersMeanByHand) {
   Play play(spec({step("a")}, {{"triggers", Json::array()}}));
-  EXPECT_FALSE(play.next().create_run);
+  EXPECT_THAT(play.next().create_runs, IsEmpty());
   EXPECT_THAT(play.ready_message(), HasSubstr("runs start by hand"));
 }
 
@@ -189,11 +188,11 @@ TEST(WorkflowDecide, ADeletedRevisionIsMadeAgain) {
 TEST(WorkflowDecide, TakenNamesGiveWay) {
   Play play(spec({step("a")}));
   play.revision_name_taken = true;
-  play.run_name_taken = true;
+  play.run_names_taken = {created_run_name("flow", "flow-uid")};
   const auto decision = play.next();
   ASSERT_TRUE(decision.create_revision);
-  ASSERT_TRUE(decision.create_run);
-  EXPECT_NE((*decision.create_run)["metadata"]["name"], created_run_name("flow", "flow-uid"));
+  ASSERT_THAT(decision.create_runs, SizeIs(1));
+  EXPECT_NE(decision.create_runs[0].name, created_run_name("flow", "flow-uid"));
   EXPECT_EQ(play.status().current_revision, decision.create_revision->meta.name);
   EXPECT_FALSE(play.next().create_revision);
 }

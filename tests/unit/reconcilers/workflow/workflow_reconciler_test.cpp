@@ -18,9 +18,11 @@ using fakes::Fault;
 using specs::spec;
 using specs::step;
 using ::testing::Contains;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 
@@ -195,6 +197,89 @@ TEST(WorkflowReconciler, IsQuietOnceAllIsWell) {
   world.start_operator();
   world.live(10min);
   EXPECT_EQ(world.server.write_count("operator"), 0u);
+}
+
+Json each_minute(const Json& more = Json::object()) {
+  Json schedule = {{"cron", "* * * * *"}};
+  schedule.update(more);
+  return spec({step("a")}, {{"triggers", {{{"type", "Schedule"}, {"schedule", schedule}}}},
+                            {"historyLimits", {{"succeeded", 0}, {"failed", 0}}}});
+}
+
+TEST(WorkflowReconciler, AScheduleStartsOneRunAMinute) {
+  World world;
+  world.start_operator();
+  world.apply_workflow("flow", each_minute());
+  world.live(150s);
+  EXPECT_THAT(world.journal(), SizeIs(2));
+  for (const auto& [name, times] : world.journal()) {
+    EXPECT_EQ(times, 1) << name;
+  }
+  EXPECT_EQ(world.workflow("flow")["status"]["nextScheduleTime"], "2026-01-01T00:03:00Z");
+}
+
+// Runs are deleted as soon as they have ended: only the status knows what was started.
+TEST(WorkflowReconciler, AScheduleSurvivesACrashAtEveryWrite) {
+  for (int at_write = 1; at_write <= 14; ++at_write) {
+    for (const bool carried_out : {false, true}) {
+      World world;
+      world.start_operator({at_write, carried_out});
+      world.apply_workflow("flow", each_minute());
+      world.live(150s);
+      EXPECT_THAT(world.journal(), SizeIs(2)) << at_write << carried_out;
+      for (const auto& [name, times] : world.journal()) {
+        EXPECT_EQ(times, 1) << name << " after a crash at write " << at_write;
+      }
+      EXPECT_FALSE(world.workflow("flow")["status"]["triggers"][0].contains("missed"))
+          << at_write << carried_out;
+    }
+  }
+}
+
+TEST(WorkflowReconciler, ReplaceCancelsAndStartsAnew) {
+  World world;
+  world.start_operator();
+  world.hold_step("a");
+  world.apply_workflow("flow", each_minute({{"concurrencyPolicy", "Replace"}}));
+  world.live(70s);
+  const auto first = world.names(api::kWorkflowRun);
+  ASSERT_THAT(first, SizeIs(1));
+  world.live(60s);
+  const auto second = world.names(api::kWorkflowRun);
+  ASSERT_THAT(second, SizeIs(1));
+  EXPECT_NE(first, second);
+  EXPECT_EQ(world.phase(second[0]), "Running");
+}
+
+TEST(WorkflowReconciler, ARunThatIsRefusedIsTriedAgainEachMinute) {
+  World world;
+  world.start_operator();
+  world.server.fail_next({.method = "POST", .path = "workflowruns"},
+                         Fault::answer(fakes::forbidden(api::kWorkflowRun, "run", "exceeded quota")),
+                         2);  // its own status write has it looked at once more
+  world.apply_workflow("flow", each_minute());
+  world.live(70s);
+  EXPECT_THAT(world.journal(), IsEmpty());
+  EXPECT_EQ(world.events.count("TriggerFailed"), 1);
+  world.live(60s);
+  EXPECT_THAT(world.journal(), SizeIs(1)) << "the latest time";
+}
+
+TEST(WorkflowReconciler, AChangeStartsOneRunWhateverCrashes) {
+  for (int at_write = 1; at_write <= 8; ++at_write) {
+    for (const bool carried_out : {false, true}) {
+      World world;
+      const Json change = {{"triggers", {{{"type", "Change"}}}}, {"historyLimits", {{"succeeded", 0}}}};
+      world.start_operator();
+      world.apply_workflow("flow", spec({step("a")}, change));
+      world.live(5s);
+      world.start_operator({at_write, carried_out});
+      world.apply_workflow("flow", spec({step("b")}, change));
+      world.live(60s);
+      EXPECT_THAT(world.journal(), SizeIs(1)) << at_write << carried_out;
+      EXPECT_THAT(world.journal(), Each(Pair(HasSubstr("/b"), 1))) << at_write << carried_out;
+    }
+  }
 }
 
 }  // namespace

@@ -12,11 +12,11 @@
 #include "controller/base/clock.h"
 #include "tests/fakes/fake_clock.h"
 
-namespace convoke::runtime {
+namespace convoke::fakes {
 
 class FreezableClock final : public Clock {
  public:
-  explicit FreezableClock(fakes::FakeClock& world) : world_(world) {}
+  explicit FreezableClock(FakeClock& world) : world_(world) {}
 
   void freeze() { frozen_ = true; }
   void thaw() {
@@ -62,9 +62,9 @@ class FreezableClock final : public Clock {
     std::unique_ptr<Condition> inner_;
   };
 
-  fakes::FakeClock& world_;
+  FakeClock& world_;
   std::vector<Condition*> conditions_;
   bool frozen_ = false;
 };
 
-}  // namespace convoke::runtime
+}  // namespace convoke::fakes

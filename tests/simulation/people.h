@@ -1,0 +1,56 @@
+// The people of a simulation: what they create, change and delete, by rolling dice. Tasks and runs of every
+// kind that Convoke knows, also such as nobody would think of together.
+//
+// Thread safety: for the driver. Ownership: the server, the clock and the dice outlive it.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "controller/base/clock.h"
+#include "controller/kube/object.h"
+#include "tests/fakes/fake_api_server.h"
+#include "tests/simulation/dice.h"
+
+namespace convoke::simulation {
+
+class People {
+ public:
+  using Say = std::function<void(const std::string&)>;
+
+  People(fakes::FakeApiServer& server, Clock& clock, Dice& dice, Say say);
+
+  void create_agents(int count);
+  void create_workflows();
+  void create_task();
+  void create_run();
+  void edit_something();
+  void delete_task();
+  void edit_agent();
+  void break_lock();
+  // Takes back what keeps anything from its end.
+  void let_all_end();
+
+  int tasks() const { return tasks_; }
+  static std::string agent_name(int number);
+
+ private:
+  void add_constraints(Json& spec);
+  void add_coordination(Json& spec);
+  void edit_task(Json& task);
+  void edit_run(Json& run);
+  void approve_all();
+  template <class Change>
+  void edit(const kube::ResourceType& type, const Json& object, Change change);
+
+  fakes::FakeApiServer& server_;
+  Clock& clock_;
+  Dice& dice_;
+  const Say say_;
+  int agents_ = 0;
+  int workflows_ = 0;
+  int tasks_ = 0;
+  int runs_ = 0;
+};
+
+}  // namespace convoke::simulation

@@ -1,0 +1,73 @@
+#include "reconcilers/agent/attempt_ledger.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "controller/base/time_format.h"
+#include "reconcilers/agent/performance.h"
+
+namespace convoke::agent {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+const WallTime kNow = *parse_time("2026-01-01T12:00:00Z");
+const kube::ObjectKey kKey{"default", "a"};
+
+EndedAttempt attempt(int number) {
+  return {"id-" + std::to_string(number), "build", true, kNow + number * 1s, 1s};
+}
+
+class AttemptLedgerTest : public ::testing::Test {
+ protected:
+  AttemptLedgerTest() {
+    agent.meta.namespace_ = "default";
+    agent.meta.name = "a";
+  }
+  void count_up_to(int last) {
+    for (int i = 0; i <= last; ++i) count(agent.status, attempt(i));
+  }
+  std::vector<std::string> uncounted() {
+    std::vector<std::string> ids;
+    for (const EndedAttempt& ended : ledger.uncounted(agent)) ids.push_back(ended.id);
+    return ids;
+  }
+
+  api::Agent agent;
+  AttemptLedger ledger;
+};
+
+TEST_F(AttemptLedgerTest, WhatAStatusHoldsAlreadyIsNotCountedAgain) {
+  count_up_to(40);
+  for (int i = 42; i >= 0; --i) ledger.add(kKey, attempt(i), false);
+  EXPECT_THAT(uncounted(), ElementsAre("id-41", "id-42"));
+}
+
+TEST_F(AttemptLedgerTest, WhatTheLeaderSawToEndCountsWhateverItsClockSays) {
+  count_up_to(40);
+  EndedAttempt late = attempt(0);
+  late.id = "late";
+  ledger.add(kKey, late, true);
+  ledger.add(kKey, late, true);
+  EXPECT_THAT(uncounted(), ElementsAre("late"));
+  ledger.counted(kKey, {late});
+  EXPECT_THAT(uncounted(), IsEmpty());
+}
+
+TEST_F(AttemptLedgerTest, AfterAWriteWithoutAnAnswerTheStatusTells) {
+  std::vector<EndedAttempt> batch;
+  for (int i = 0; i < 30; ++i) {
+    batch.push_back(attempt(i));
+    ledger.add(kKey, attempt(i), true);
+  }
+  ledger.maybe_counted(kKey, batch);
+  EXPECT_THAT(uncounted(), SizeIs(30)) << "it was lost";
+  count_up_to(29);
+  EXPECT_THAT(uncounted(), IsEmpty()) << "it was applied";
+}
+
+}  // namespace
+}  // namespace convoke::agent
