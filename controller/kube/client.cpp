@@ -241,11 +241,15 @@ Result<std::unique_ptr<BodyStream>> Client::watch(const ResourceType& type, cons
   return with_context(Body(error_from_response(answer)), "watching", type, key);
 }
 
+std::string Client::field_manager() const {
+  return options_.field_manager + (options_.guard != nullptr ? options_.guard->signature() : "");
+}
+
 Result<Json> Client::create(const ResourceType& type, const Json& object) {
   const auto key = key_of(object);
   if (auto named = require_name(type, key); !named) return named.error();
   HttpRequest request{"POST", object_path(type, {key.namespace_, ""}) +
-                                  Query().add("fieldManager", options_.field_manager).str()};
+                                  Query().add("fieldManager", field_manager()).str()};
   request.body = dump_json(completed(object, type));
   request.content_type = kJson;
   return with_context(exchange_json(std::move(request), true), "creating", type, key);
@@ -264,7 +268,7 @@ Result<Json> Client::put(const ResourceType& type, const Json& object, const std
   const auto key = key_of(object);
   if (auto named = require_name(type, key); !named) return named.error();
   HttpRequest request{
-      "PUT", object_path(type, key, subresource) + Query().add("fieldManager", options_.field_manager).str()};
+      "PUT", object_path(type, key, subresource) + Query().add("fieldManager", field_manager()).str()};
   request.body = dump_json(completed(object, type));
   request.content_type = kJson;
   return with_context(exchange_json(std::move(request), true), verb, type, key);
@@ -274,7 +278,7 @@ Result<Json> Client::patch(const ResourceType& type, const ObjectKey& key, const
                            const PatchOptions& options) {
   const bool apply = options.type == PatchType::Apply;
   Query query;
-  query.add("fieldManager", options.field_manager.empty() ? options_.field_manager : options.field_manager)
+  query.add("fieldManager", options.field_manager.empty() ? field_manager() : options.field_manager)
       .add("force", apply && options.force ? "true" : "");
   HttpRequest request{"PATCH", object_path(type, key, options.subresource) + query.str()};
   request.body = dump_json(apply ? completed(patch, type) : patch);

@@ -75,6 +75,9 @@ class WriteGuard {
  public:
   virtual ~WriteGuard() = default;
   virtual Status may_write() = 0;
+  // What is added to the field manager of each write, so that the API server can tell under whose permission it
+  // was sent, however late it arrives. May be empty.
+  virtual std::string signature() const { return {}; }
 };
 
 struct ClientOptions {
@@ -112,6 +115,7 @@ class Client {
  private:
   Result<Json> put(const ResourceType& type, const Json& object, const std::string& subresource,
                    const char* verb);
+  std::string field_manager() const;
   Result<Json> exchange_json(HttpRequest request, bool is_write);
   Result<HttpResponse> exchange(HttpRequest request, bool is_write);
   Result<HttpResponse> send_once(const HttpRequest& request, bool is_write);

@@ -100,6 +100,7 @@ struct LeaderElector::Impl {
   std::unique_ptr<Condition> changed_;
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool leading_ GUARDED_BY(mutex_) = false;
+  std::int64_t epoch_ GUARDED_BY(mutex_) = 0;  // leaseTransitions under which this process leads
   MonotonicTime renewed_at_ GUARDED_BY(mutex_);  // when the last renewal that succeeded was *asked for*
   std::string leader_ GUARDED_BY(mutex_);
   std::optional<kube::Lease> seen_ GUARDED_BY(mutex_);  // by a watch, not looked at yet
@@ -229,12 +230,14 @@ kube::Lease LeaderElector::Impl::record_of_ours(kube::Lease lease) const {
 
 void LeaderElector::Impl::accept_own(const Json& answer, MonotonicTime asked_at) {
   last_failure_.clear();
+  kube::Lease lease = kube::Lease::from_json(answer);
   {
     const MutexLock lock(mutex_);
     renewed_at_ = asked_at;
+    epoch_ = lease.lease_transitions;
   }
   set_leading(true);
-  observe(kube::Lease::from_json(answer));
+  observe(std::move(lease));
 }
 
 void LeaderElector::Impl::observe(kube::Lease lease) {
@@ -366,6 +369,11 @@ Status LeaderElector::may_write() {
   return Error{ErrorCode::Cancelled, "not written: the leader lease " + options.lease.str() +
                                          " was last renewed " + human_duration(age) +
                                          " ago and may have run out"};
+}
+
+std::string LeaderElector::signature() const {
+  const MutexLock lock(impl_->mutex_);
+  return impl_->leading_ ? "/" + std::to_string(impl_->epoch_) : "";
 }
 
 }  // namespace convoke::runtime

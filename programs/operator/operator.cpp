@@ -93,6 +93,8 @@ class WriteGate final : public kube::WriteGuard {
     return {};
   }
 
+  std::string signature() const override { return leader_ != nullptr ? leader_->signature() : ""; }
+
  private:
   prometheus::Counter& writes_;
   runtime::LeaderElector* leader_ = nullptr;  // set before the first write
@@ -367,7 +369,7 @@ struct Operator::Impl {
     if (!wanted.token_file.empty())
       cloud_events.tokens = std::make_unique<serve::BearerTokens>(env.clock, wanted.token_file);
     cloud_events.receiver = std::make_unique<workflow::EventReceiver>(
-        workflow::EventReceiverParts{*cloud_events.client, caches, events, *registry,
+        workflow::EventReceiverParts{*cloud_events.client, caches, events, env.clock, *registry,
                                      cloud_events.tokens.get(), audit.get(),
                                      [this] { return manager->caches_synced(); }},
         env.log);

@@ -2,6 +2,7 @@
 load. Afterwards every Task and run has succeeded at its first attempt, and the runners' journals show that none ran twice.
 How long nobody decided is printed; only generous bounds are asserted."""
 
+import json
 import time
 
 import pytest
@@ -165,6 +166,52 @@ def test_the_leader_is_cut_off_from_the_api_server(pair, say):
         say(f"cut off, lease of 3 s, {name}: no decision for {pause:.1f} s; the former leader ended "
             f"{time.monotonic() - cut_at:.1f} s after the cut")
     pair.assert_nothing_lost_or_doubled()
+
+
+def test_what_a_former_leader_sent_is_refused_however_late(pair):
+    world = pair.world.fence()
+    for name in ("operator-a", "operator-b"):
+        pair.add(name, restart=False)
+    leader, standby = pair.leader_and_standby()
+    gate = world.directory / "gate"
+    world.runner("only", agent={"capacity": 1})
+    world.wait_phase("cag", "only", "Ready", 30)
+    world.apply(task("first", parameters={"command": f"while [ ! -e {gate} ]; do sleep 0.1; done"}, timeout="10m"))
+    world.wait_phase("ctk", "first", "Running")
+    world.apply(task("second"))
+    before = wait_until(lambda: world.condition("ctk", "second", "Ready")["reason"] == "AgentsBusy" and world.get("ctk", "second"), 20)
+
+    # For a moment there is room for the second Task, and the leader assigns it; but that does not arrive before it is frozen,
+    # another one leads, and the room is gone.
+    writes = leader.metric("convoke_object_writes_total")
+    pair.proxies[leader.name].stall(answers=False)
+    set_capacity(world, "only", 2)
+    wait_until(lambda: leader.metric("convoke_object_writes_total") > writes, 20)
+    leader.freeze()
+    set_capacity(world, "only", 1)
+    wait_until(lambda: leads(standby), 30, standby.log_tail)
+    pair.proxies[leader.name].heal()
+    wait_until(lambda: fenced(world), 20, lambda: f"nothing was refused:\n{leader.log_tail()}")
+    now = world.get("ctk", "second")
+    assert now["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"], now
+
+    gate.touch()
+    world.wait_phase("ctk", "second", "Succeeded")
+    managers = {entry["manager"] for entry in world.get("ctk", "second")["metadata"]["managedFields"]}
+    assert {m for m in managers if m.startswith("convoke-operator")} == {"convoke-operator/0", "convoke-operator/1"}, managers
+    leader.wake()
+    wait_until(lambda: not leader.alive(), 20, lambda: "the deposed leader goes on")
+
+
+def set_capacity(world, agent, capacity):
+    world.kubectl("patch", "cag", agent, "--type=merge", "-p", json.dumps({"spec": {"capacity": capacity}}))
+
+
+def fenced(world):
+    """How many writes the API server refused because they were of a former leader."""
+    return sum(float(line.rsplit(" ", 1)[1]) for line in world.kubectl("get", "--raw", "/metrics").stdout.splitlines()
+               if line.startswith("apiserver_validating_admission_policy_check_total{")
+               and 'policy="convoke-leader-fence"' in line and 'enforcement_action="deny"' in line)
 
 
 def test_the_standby_whose_watches_died_silently_leads_with_fresh_caches(pair, say):

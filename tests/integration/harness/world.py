@@ -86,6 +86,12 @@ class World:
             self.kubectl("apply", "--server-side", "-f", FILES / name)
         return self
 
+    def fence(self, namespace="default", name="convoke-operator"):
+        """What makes the API server refuse the writes of former leaders of that Lease."""
+        text = (FILES / "leader-fence.yaml").read_text().replace("LEASE-NAMESPACE", namespace).replace("LEASE-NAME", name)
+        self.kubectl("apply", "--server-side", "-f", "-", input=text)
+        return self
+
     def operator(self, name="operator", settings=None, start=True, kubeconfig=None, **options):
         kubeconfig = kubeconfig or self.cluster.user(OPERATOR_USER)
         operator = Operator(name, self.directory, kubeconfig, settings, **options)

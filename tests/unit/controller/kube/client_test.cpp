@@ -32,8 +32,10 @@ class Guard final : public WriteGuard {
     if (asked > allowed) return {ErrorCode::Cancelled, "no longer the leader"};
     return {};
   }
+  std::string signature() const override { return signed_with; }
   int asked = 0;
   int allowed = 1000;
+  std::string signed_with;
 };
 
 class ClientTest : public testing::Test {
@@ -197,6 +199,19 @@ TEST_F(ClientTest, UpdatesGoToTheObjectAndToItsStatus) {
   EXPECT_EQ(transport.last().path, std::string(kTasksPath) + "/a?fieldManager=convoke");
   EXPECT_TRUE(client.update_status(kTasks, kTask));
   EXPECT_EQ(transport.last().path, std::string(kTasksPath) + "/a/status?fieldManager=convoke");
+}
+
+TEST_F(ClientTest, WritesAreSignedByTheGuard) {
+  for (int i = 0; i < 4; ++i) transport.answer(200, "{}");
+  guard.signed_with = "/7";
+  EXPECT_TRUE(client.create(kTasks, kTask));
+  EXPECT_THAT(transport.last().path, HasSubstr("fieldManager=convoke%2F7"));
+  EXPECT_TRUE(client.update_status(kTasks, kTask));
+  EXPECT_THAT(transport.last().path, HasSubstr("fieldManager=convoke%2F7"));
+  EXPECT_TRUE(client.patch(kTasks, kKey, Json::object(), {}));
+  EXPECT_THAT(transport.last().path, HasSubstr("fieldManager=convoke%2F7"));
+  EXPECT_TRUE(client.patch(kTasks, kKey, kTask, {PatchType::Apply, "", "someone", true}));
+  EXPECT_THAT(transport.last().path, HasSubstr("fieldManager=someone"));
 }
 
 TEST_F(ClientTest, EachKindOfPatchHasItsContentType) {

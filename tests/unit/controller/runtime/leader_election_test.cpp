@@ -112,6 +112,20 @@ TEST_F(LeaderElectionTest, FrozenLeaderIsRefusedBeforeItsElectionRunsAndThenNoti
   EXPECT_EQ(lease().lease_transitions, 1);
 }
 
+TEST_F(LeaderElectionTest, EachLeaderSignsWithAGreaterNumberThanThoseBeforeIt) {
+  const auto a = candidate("a");
+  const auto b = candidate("b");
+  EXPECT_EQ(a->elector.signature(), "/0");
+  EXPECT_EQ(b->elector.signature(), "");
+  a->clock.freeze();
+  clock_.advance(15s + kLongestRetry);
+  EXPECT_EQ(b->elector.signature(), "/1");
+  EXPECT_EQ(a->elector.signature(), "/0") << "what it sends now is refused";
+  a->clock.thaw();
+  clock_.settle();
+  EXPECT_EQ(a->elector.signature(), "");
+}
+
 TEST_F(LeaderElectionTest, FrozenLeaderWhoseSuccessorHasReleasedIsLostAllTheSame) {
   const auto a = candidate("a");
   const auto b = candidate("b");
