@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "controller/base/side_by_side.h"
 #include "controller/kube/errors.h"
 #include "reconcilers/task/reasons.h"
 #include "reconcilers/task/subtask_spec.h"
@@ -10,6 +11,8 @@
 
 namespace convoke::task {
 namespace {
+
+constexpr std::size_t kCreatesAtOnce = 8;
 
 bool is_of(const api::Task& subtask, const api::Task& whole) {
   const kube::OwnerReference* owner = controlling_task(subtask);
@@ -75,15 +78,15 @@ Result<TaskPtr> Subtasks::ask_for(const api::Task& whole, const std::string& nam
 
 Status Subtasks::create(const api::Task& whole, const std::vector<std::size_t>& which,
                         std::vector<SubtaskState>& states) const {
-  for (const std::size_t i : which) {
-    if (Status created = create_one(whole, whole.spec.subtasks[i], states[i]); !created) {
-      return created;
-    }
-    if (!states[i].refusal.empty()) {
-      break;
-    }
-  }
-  return {};
+  std::vector<Status> answers(which.size());
+  side_by_side(clock_, "create", which.size(), kCreatesAtOnce, [&](std::size_t n) {
+    const std::size_t i = which[n];
+    answers[n] = create_one(whole, whole.spec.subtasks[i], states[i]);
+    return answers[n] && states[i].refusal.empty();
+  });
+  const auto failed =
+      std::find_if(answers.begin(), answers.end(), [](const Status& answer) { return !answer; });
+  return failed == answers.end() ? Status() : *failed;
 }
 
 Status Subtasks::create_one(const api::Task& whole, const api::Subtask& subtask, SubtaskState& state) const {

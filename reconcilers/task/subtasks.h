@@ -4,13 +4,14 @@
 // Their names are deterministic, so a create that is sent again, after a crash or a lost answer, meets its
 // own first try. Only the API server's word proves that a subtask is gone.
 //
-// Thread safety: all methods from every thread. Ownership: client and caches outlive this; `audit` may be
-// null. Errors: only those that a later try may not meet again; what the API server will go on refusing
+// Thread safety: all methods from every thread. Ownership: client, caches and clock outlive this; `audit` may
+// be null. Errors: only those that a later try may not meet again; what the API server will go on refusing
 // becomes a fact (SubtaskState::refusal), so that the next decision can answer it.
 #pragma once
 
 #include <vector>
 
+#include "controller/base/clock.h"
 #include "controller/kube/client.h"
 #include "reconcilers/api/audit_log.h"
 #include "reconcilers/api/caches.h"
@@ -20,13 +21,13 @@ namespace convoke::task {
 
 class Subtasks {
  public:
-  Subtasks(kube::Client& client, api::Caches& caches, api::AuditLog* audit)
-      : client_(client), caches_(caches), audit_(audit) {}
+  Subtasks(kube::Client& client, api::Caches& caches, Clock& clock, api::AuditLog* audit)
+      : client_(client), caches_(caches), clock_(clock), audit_(audit) {}
 
   // One state for each of spec.subtasks.
   Result<std::vector<SubtaskState>> find(const api::Task& whole) const;
 
-  // Ends at the first refusal.
+  // Several at once (side_by_side.h). None is begun after a refusal.
   Status create(const api::Task& whole, const std::vector<std::size_t>& which,
                 std::vector<SubtaskState>& states) const;
 
@@ -41,6 +42,7 @@ class Subtasks {
 
   kube::Client& client_;
   api::Caches& caches_;
+  Clock& clock_;
   api::AuditLog* const audit_;
 };
 

@@ -116,7 +116,7 @@ TaskReconciler::TaskReconciler(TaskParts parts, Logger log, TaskTiming timing)
       log_(std::move(log)),
       timing_(timing),
       first_tasks_(parts.caches),
-      subtasks_(parts.client, parts.caches, parts.audit),
+      subtasks_(parts.client, parts.caches, parts.clock, parts.audit),
       progress_pacer_(timing.progress_interval) {}
 
 // --- What changed ---

@@ -96,7 +96,7 @@ EventReceiver::EventReceiver(EventReceiverParts parts, Logger log)
     : parts_(std::move(parts)),
       log_(std::move(log)),
       metrics_(std::make_unique<Metrics>(parts_.registry)),
-      waits_(parts_.client, parts_.caches, parts_.events) {}
+      waits_(parts_.client, parts_.caches, parts_.events, parts_.clock) {}
 
 EventReceiver::~EventReceiver() = default;
 

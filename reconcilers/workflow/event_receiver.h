@@ -45,6 +45,7 @@ struct EventReceiverParts {
   kube::Client& client;  // writes whether we lead or not
   api::Caches& caches;
   runtime::EventRecorder& events;
+  Clock& clock;
   prometheus::Registry& registry;
   serve::BearerTokens* tokens = nullptr;  // null: everybody may bring events
   api::AuditLog* audit = nullptr;         // null: nothing is told

@@ -27,8 +27,8 @@ struct EventWait {
 
 class EventWaits {
  public:
-  EventWaits(kube::Client& client, api::Caches& caches, runtime::EventRecorder& events)
-      : caches_(caches), definitions_(caches), children_(client, caches, events, nullptr) {}
+  EventWaits(kube::Client& client, api::Caches& caches, runtime::EventRecorder& events, Clock& clock)
+      : caches_(caches), definitions_(caches), children_(client, caches, events, clock, nullptr) {}
 
   // Before the caches hold anything.
   void watch();

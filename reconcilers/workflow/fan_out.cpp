@@ -6,6 +6,7 @@
 #include "reconcilers/workflow/item_phases.h"
 #include "reconcilers/workflow/reasons.h"
 #include "reconcilers/workflow/step_result.h"
+#include "reconcilers/workflow/sub_run.h"
 
 namespace convoke::workflow {
 namespace {
@@ -117,6 +118,33 @@ void cancel_running(Plan& plan, std::size_t i, const ItemPhases& items, const Ha
   }
 }
 
+// Items that are runs have a time, and may have a further round.
+void tend_runs(Plan& plan, std::size_t i, const ItemPhases& items) {
+  const auto& step = plan.definition.step(i);
+  if (!step.workflow || !(step.retry || step.timeout)) {
+    return;
+  }
+  for (std::size_t item = 0; item < items.size(); ++item) {
+    const ChildKey key{i, static_cast<int>(item), 0, plan.rows[i].round, false};
+    const auto& child = plan.snapshot.child(key);
+    if (items[item] != ItemPhases::kRunning || !child) {
+      continue;
+    }
+    is_to_go_on(step, child) ? go_on(plan, i, child) : void(limit_time(plan, i, child));
+  }
+}
+
+// Between two rounds there is nothing to cancel.
+void end_waiting_items(Plan& plan, std::size_t i, ItemPhases& items) {
+  for (std::size_t item = 0; item < items.size(); ++item) {
+    const ChildKey key{i, static_cast<int>(item), 0, plan.rows[i].round, false};
+    if (items[item] == ItemPhases::kRunning &&
+        is_to_go_on(plan.definition.step(i), plan.snapshot.child(key))) {
+      items.set(item, ItemPhases::kFailed);
+    }
+  }
+}
+
 // Starts one item. False: its child cannot be made; the row says why.
 bool start_item(Plan& plan, std::size_t i, std::size_t item, const Json& value) {
   const auto& rule = *plan.definition.step(i).for_each;
@@ -195,8 +223,11 @@ void advance_fan_out(Plan& plan, std::size_t i) {
   const bool goes_on = plan.definition.spec.on_failure == api::FailurePolicy::Continue;
   const auto failed = items->count(ItemPhases::kFailed) + items->count(ItemPhases::kCancelled);
   const bool startable = (failed == 0 || goes_on) && start_items(plan, i, *items);
-  if (!startable) {
+  if (startable) {
+    tend_runs(plan, i, *items);
+  } else {
     items->replace(ItemPhases::kPending, ItemPhases::kSkipped);
+    end_waiting_items(plan, i, *items);
     cancel_running(plan, i, *items, {reason::kItemsFailed, "another item of step " + row.name + " failed"});
   }
   row.items = items->text();
@@ -209,6 +240,7 @@ void halt_fan_out(Plan& plan, std::size_t i, const Halt& halt) {
   auto& row = plan.rows[i];
   auto items = ItemPhases::parse(row.items).value_or(ItemPhases());
   items.replace(ItemPhases::kPending, ItemPhases::kSkipped);
+  end_waiting_items(plan, i, items);
   cancel_running(plan, i, items, halt);
   row.items = items.text();
   if (is_over(items)) {

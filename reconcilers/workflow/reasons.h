@@ -57,6 +57,7 @@ inline constexpr char kItemsChanged[] = "ItemsChanged";
 inline constexpr char kTooManyItems[] = "TooManyItems";
 inline constexpr char kWrongType[] = "WrongType";
 inline constexpr char kMaxIterations[] = "MaxIterations";
+inline constexpr char kRetrying[] = "Retrying";
 inline constexpr char kTransitionTaken[] = "TransitionTaken";
 inline constexpr char kMaxTransitions[] = "MaxTransitions";
 inline constexpr char kWaiting[] = "Waiting";

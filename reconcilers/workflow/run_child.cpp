@@ -40,7 +40,12 @@ std::optional<int> number_of(const kube::ObjectMeta& meta, const char* label, in
 }  // namespace
 
 bool Child::ended() const {
-  return task ? api::is_terminal(task->status.phase) : api::is_terminal(run->status.phase);
+  if (task) {
+    return api::is_terminal(task->status.phase);
+  }
+  const bool is_asked = run->spec.retry_from.round > run->status.round && !run->meta.being_deleted() &&
+                        run->status.observed_generation != run->meta.generation;
+  return api::is_terminal(run->status.phase) && !is_asked;
 }
 
 api::StepPhase Child::phase() const {

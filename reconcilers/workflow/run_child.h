@@ -37,6 +37,7 @@ struct Child {
 
   explicit operator bool() const { return task != nullptr || run != nullptr; }
   const kube::ObjectMeta& meta() const { return task ? task->meta : run->meta; }
+  // Terminal. A run that was asked for one more round and has not looked at that yet goes on.
   bool ended() const;
   // Of one that ended: how. Succeeded, Failed or Cancelled.
   api::StepPhase phase() const;

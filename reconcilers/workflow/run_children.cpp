@@ -1,7 +1,9 @@
 #include "reconcilers/workflow/run_children.h"
 
+#include <optional>
 #include <utility>
 
+#include "controller/base/side_by_side.h"
 #include "controller/kube/errors.h"
 #include "reconcilers/workflow/compensation.h"
 #include "reconcilers/workflow/item_phases.h"
@@ -11,6 +13,8 @@
 
 namespace convoke::workflow {
 namespace {
+
+constexpr std::size_t kCreatesAtOnce = 8;
 
 bool is_controlled_by(const kube::ObjectMeta& meta, const api::WorkflowRun& run) {
   const auto* owner = meta.controller();
@@ -122,18 +126,25 @@ Result<Child> RunChildren::find_named(const RunSnapshot& snapshot, const ChildKe
 }
 
 Result<bool> RunChildren::create(const std::vector<ChildStart>& starts, RunSnapshot& snapshot) {
-  for (const auto& start : starts) {
-    auto created = create_one(start, snapshot);
-    if (!created || !*created) {
-      return created;
+  std::vector<std::optional<Result<Json>>> answers(starts.size());
+  side_by_side(clock_, "create", starts.size(), kCreatesAtOnce, [&](std::size_t i) {
+    answers[i] = client_.create(type_of(starts[i].is_run), child_manifest(snapshot, starts[i]));
+    return answers[i]->has_value() || answers[i]->error().code == ErrorCode::AlreadyExists;
+  });
+  // Also after a failure all answers are taken: these children exist.
+  Result<bool> result = true;
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    const Result<bool> created = answers[i] ? take_answer(starts[i], *answers[i], snapshot) : false;
+    if (!created || (result && !*created)) {
+      result = created;
     }
   }
-  return true;
+  return result;
 }
 
-Result<bool> RunChildren::create_one(const ChildStart& start, RunSnapshot& snapshot) {
+Result<bool> RunChildren::take_answer(const ChildStart& start, const Result<Json>& answer,
+                                      RunSnapshot& snapshot) {
   const auto& type = type_of(start.is_run);
-  const auto answer = client_.create(type, child_manifest(snapshot, start));
   if (answer) {
     if (audit_ != nullptr) {
       audit_->record(audit_of_creation(type, *answer, "WorkflowRun/" + snapshot.run->meta.name));

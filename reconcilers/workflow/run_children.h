@@ -1,13 +1,14 @@
 // The Tasks and runs of a run, as they are in the API: found, created and patched. The run reconciler's
 // hands.
 //
-// Thread safety: all methods from every thread. Ownership: client, caches and events outlive this.
+// Thread safety: all methods from every thread. Ownership: client, caches, events and clock outlive this.
 // Errors: only those that a later try may not meet again; what the API server will go on refusing becomes a
 // fact of the snapshot, so that the next decision can answer it.
 #pragma once
 
 #include <vector>
 
+#include "controller/base/clock.h"
 #include "controller/kube/client.h"
 #include "controller/runtime/event_recorder.h"
 #include "reconcilers/api/audit_log.h"
@@ -19,8 +20,9 @@ namespace convoke::workflow {
 class RunChildren {
  public:
   // `audit` may be null.
-  RunChildren(kube::Client& client, api::Caches& caches, runtime::EventRecorder& events, api::AuditLog* audit)
-      : client_(client), caches_(caches), events_(events), audit_(audit) {}
+  RunChildren(kube::Client& client, api::Caches& caches, runtime::EventRecorder& events, Clock& clock,
+              api::AuditLog* audit)
+      : client_(client), caches_(caches), events_(events), clock_(clock), audit_(audit) {}
 
   // The Tasks that this run controls.
   std::vector<TaskPtr> list(const api::WorkflowRun& run) const;
@@ -29,8 +31,8 @@ class RunChildren {
   // of but the caches lack is asked for at the API server: only its word proves that it is gone.
   Status match(const std::vector<TaskPtr>& tasks, RunSnapshot& snapshot);
 
-  // True: all were created. False: a new fact (a refusal, a taken name) is in the snapshot, and the rest was
-  // not created: decide again.
+  // Several at once (side_by_side.h). True: all were created. False: a new fact (a refusal, a taken name) is
+  // in the snapshot, and the rest was not created: decide again.
   Result<bool> create(const std::vector<ChildStart>& starts, RunSnapshot& snapshot);
 
   Status patch(const std::vector<ChildPatch>& patches);
@@ -39,13 +41,15 @@ class RunChildren {
   Status find_missing(const ChildKey& key, RunSnapshot& snapshot);
   // The object of that name, if it is the run's child of that key.
   Result<Child> find_named(const RunSnapshot& snapshot, const ChildKey& key, const std::string& name);
-  Result<bool> create_one(const ChildStart& start, RunSnapshot& snapshot);
+  // What the API server said of one create. False as of create().
+  Result<bool> take_answer(const ChildStart& start, const Result<Json>& answer, RunSnapshot& snapshot);
   Result<bool> meet_existing(const ChildStart& start, RunSnapshot& snapshot);
   Child overlay(bool is_run, const Json& object);
 
   kube::Client& client_;
   api::Caches& caches_;
   runtime::EventRecorder& events_;
+  Clock& clock_;
   api::AuditLog* const audit_;
 };
 

@@ -20,6 +20,9 @@ using runtime::RequeueAfter;
 using runtime::Retry;
 using runtime::Terminal;
 
+// Looking at one run takes at most this part of a worker.
+constexpr int kLookParts = 4;
+
 // What keeps the spec from meaning anything; empty if nothing does.
 std::string spec_problem(const api::WorkflowRun& run) {
   if (const auto problems = api::spec_problems(run.malformed); !problems.empty()) {
@@ -67,8 +70,9 @@ RunReconciler::RunReconciler(kube::Client& client, api::Caches& caches, runtime:
       metrics_(registry),
       audit_(options.audit),
       definitions_(caches),
-      children_(client, caches, events, options.audit),
-      pacer_(options.status_interval) {}
+      children_(client, caches, events, clock, options.audit),
+      pacer_(options.status_interval),
+      looks_(kLookParts) {}
 
 ReconcileResult RunReconciler::reconcile(const kube::ObjectKey& key) {
   const auto run = caches_.runs.get(key);
@@ -102,6 +106,9 @@ ReconcileResult RunReconciler::retry(const RunPtr& run) {
 }
 
 ReconcileResult RunReconciler::drive(const RunPtr& run) {
+  if (const Duration rest = looks_.wait(run->meta.uid, clock_.monotonic_now()); rest > Duration::zero()) {
+    return RequeueAfter{rest};
+  }
   auto status = unwritten_.latest(*run);
   if (const auto problem = spec_problem(*run); !problem.empty()) {
     return record(run, waiting_status(*run, status, reason::kInvalidSpec, problem, true, clock_.wall_now()),
@@ -169,13 +176,14 @@ ReconcileResult RunReconciler::run_without_definition(const RunPtr& run, api::Wo
 }
 
 ReconcileResult RunReconciler::execute(RunSnapshot snapshot, const std::vector<TaskPtr>& tasks) {
+  const auto begin = clock_.monotonic_now();
   if (auto matched = children_.match(tasks, snapshot); !matched) {
     return Retry{matched.error()};
   }
   snapshot.now = clock_.wall_now();
-  RunDecision decision;
+  RunDecision decision = decide(snapshot);
+  looks_.looked(snapshot.run->meta.uid, begin, clock_.monotonic_now());
   while (true) {
-    decision = decide(snapshot);
     const auto created = children_.create(decision.starts, snapshot);
     if (!created) {
       return Retry{created.error()};
@@ -183,6 +191,7 @@ ReconcileResult RunReconciler::execute(RunSnapshot snapshot, const std::vector<T
     if (*created) {
       break;
     }
+    decision = decide(snapshot);
   }
   if (auto patched = children_.patch(decision.patches); !patched) {
     return Retry{patched.error()};
@@ -259,6 +268,7 @@ void RunReconciler::announce(const api::WorkflowRun& run, const api::WorkflowRun
 void RunReconciler::forget(const std::string& uid) {
   unwritten_.forget(uid);
   pacer_.forget(uid);
+  looks_.forget(uid);
 }
 
 }  // namespace convoke::workflow

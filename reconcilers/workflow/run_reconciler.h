@@ -6,7 +6,8 @@
 //   act:     create Tasks and runs, patch them, then write the status, once
 //
 // A change of the run's phase is written at once; changes of rows only are written at most once in
-// `status_interval`. A run of one step costs two writes of its status: Running, and how it ended.
+// `status_interval`. A run of one step costs two writes of its status: Running, and how it ended. A run of so
+// many children that looking at it takes long is looked at less often than they change (duty_cycle.h).
 //
 // Thread safety: as Reconciler. Ownership: everything given to the constructor outlives this.
 #pragma once
@@ -18,6 +19,7 @@
 #include "controller/base/clock.h"
 #include "controller/base/logging.h"
 #include "controller/kube/client.h"
+#include "controller/runtime/duty_cycle.h"
 #include "controller/runtime/event_recorder.h"
 #include "controller/runtime/reconciler.h"
 #include "controller/runtime/work_queue.h"
@@ -81,6 +83,7 @@ class RunReconciler final : public runtime::Reconciler {
   DefinitionSource definitions_;
   RunChildren children_;
   runtime::WritePacer pacer_;
+  runtime::DutyCycle looks_;
   UnwrittenStatuses unwritten_;
 };
 

@@ -7,6 +7,7 @@
 #include "controller/base/time_format.h"
 #include "reconcilers/workflow/item_phases.h"
 #include "reconcilers/workflow/reasons.h"
+#include "reconcilers/workflow/sub_run.h"
 
 namespace convoke::workflow {
 namespace {
@@ -55,7 +56,8 @@ void observe_child(const RunSnapshot& snapshot, api::StepStatus& row, std::size_
                                       : created);
   }
   // Whether one that succeeded is repeated is for the step to decide; see run_step.h.
-  const bool ends = child.ended() && !(step.repeat && child.phase() == api::StepPhase::Succeeded);
+  const bool ends = child.ended() && !(step.repeat && child.phase() == api::StepPhase::Succeeded) &&
+                    !is_to_go_on(step, child);
   if (ends) {
     const bool timed_out = row.reason == reason::kTimeout && child.phase() == api::StepPhase::Cancelled;
     const std::string why = row.message;
@@ -66,10 +68,18 @@ void observe_child(const RunSnapshot& snapshot, api::StepStatus& row, std::size_
   }
 }
 
-char letter_of(api::StepPhase phase) {
-  return phase == api::StepPhase::Succeeded   ? ItemPhases::kSucceeded
-         : phase == api::StepPhase::Cancelled ? ItemPhases::kCancelled
-                                              : ItemPhases::kFailed;
+// A run that was cancelled when its time was over has failed.
+bool is_too_late(const api::Step& step, const Child& child) {
+  const auto end = child.run ? end_of_time(step, child) : std::nullopt;
+  const auto ended = parse_time(child.completed_at());
+  return end && ended && *ended >= *end;
+}
+
+char letter_of(const api::Step& step, const Child& child) {
+  const auto phase = child.phase();
+  return phase == api::StepPhase::Succeeded                                ? ItemPhases::kSucceeded
+         : phase == api::StepPhase::Cancelled && !is_too_late(step, child) ? ItemPhases::kCancelled
+                                                                           : ItemPhases::kFailed;
 }
 
 // Why the item can have no child any more; empty if it can.
@@ -93,7 +103,9 @@ void observe_items(const RunSnapshot& snapshot, api::StepStatus& row, std::size_
     }
     const ChildKey key{i, static_cast<int>(item), 0, row.round, false};
     if (const auto& child = snapshot.child(key)) {
-      items->set(item, child.ended() ? letter_of(child.phase()) : ItemPhases::kRunning);
+      const auto& step = snapshot.definition->step(i);
+      const bool ends = child.ended() && !is_to_go_on(step, child);
+      items->set(item, ends ? letter_of(step, child) : ItemPhases::kRunning);
     } else if (const auto why = item_problem(snapshot, key); !why.empty()) {
       items->set(item, ItemPhases::kFailed);
       if (row.reason.empty()) {  // there will be no child to ask

@@ -9,6 +9,7 @@
 #include "reconcilers/workflow/fan_out.h"
 #include "reconcilers/workflow/reasons.h"
 #include "reconcilers/workflow/step_result.h"
+#include "reconcilers/workflow/sub_run.h"
 #include "reconcilers/workflow/wait_step.h"
 
 namespace convoke::workflow {
@@ -70,30 +71,25 @@ void repeat(Plan& plan, std::size_t i, const Child& child) {
   }
 }
 
-// A step that is a workflow has its time from its start on.
-void limit_run(Plan& plan, std::size_t i, const Child& child) {
-  const auto& timeout = plan.definition.step(i).timeout;
-  const auto started = parse_time(child.meta().creation_timestamp);
-  if (!timeout || !started) {
-    return;
-  }
-  if (*started + *timeout > plan.snapshot.now) {
-    return plan.wake_at(*started + *timeout);
-  }
-  const std::string why = "timed out after " + human_duration(*timeout);
-  explain_row(plan.rows[i], reason::kTimeout, why);
-  plan.cancel(child, "step " + why);
-}
-
 void advance_child(Plan& plan, std::size_t i) {
-  const auto& child = plan.snapshot.child(current_key(plan.snapshot, plan.rows[i], i));
+  auto& row = plan.rows[i];
+  const auto& child = plan.snapshot.child(current_key(plan.snapshot, row, i));
   if (!child) {
     return;  // it was made, and the cache does not have it yet
   }
-  if (child.ended()) {
+  if (is_to_go_on(plan.definition.step(i), child)) {
+    explain_row(row, reason::kRetrying, child.reason() + ": " + child.message());
+    go_on(plan, i, child);
+  } else if (child.ended()) {
     repeat(plan, i, child);
   } else if (child.run) {
-    limit_run(plan, i, child);
+    if (row.reason == reason::kRetrying) {
+      explain_row(row, "", "");
+    }
+    if (limit_time(plan, i, child)) {
+      explain_row(row, reason::kTimeout,
+                  "timed out after " + human_duration(*plan.definition.step(i).timeout));
+    }
   }
 }
 

@@ -120,8 +120,8 @@ Status StepCheck::check_kind() {
   if (!has_children && (step_.for_each || step_.repeat)) {
     return invalid(step_.for_each ? ".forEach" : ".repeat", "only a task or a workflow runs several times");
   }
-  if (step_.retry && (step_.workflow || !has_children)) {
-    return invalid(".retry", "only a task has attempts");
+  if (step_.retry && !has_children) {
+    return invalid(".retry", "only a task or a workflow is tried again");
   }
   if (step_.approval) {
     return check_approval();

@@ -48,7 +48,7 @@ class Replica {
         random_(make_seeded_random(1)),
         metrics_(registry_, "fake"),
         client_(*transport_, clock, *random_, metrics_, {"test", 2s, nullptr}),
-        receiver_({client_, caches_, events, registry_, tokens, nullptr, [this] { return ready; }},
+        receiver_({client_, caches_, events, clock, registry_, tokens, nullptr, [this] { return ready; }},
                   Logger()) {
     receiver_.watch();
     reflect(clock, api::kWorkflow, caches_.workflows);

@@ -102,8 +102,28 @@ void Play::end_run(const std::string& name, api::RunPhase phase, const Json& out
   ASSERT_NE(slot, nullptr);
   api::WorkflowRun run = *slot;
   run.status.phase = phase;
+  run.status.reason = api::to_string(phase);
+  run.status.steps.resize(1);
   run.status.outputs = outputs.is_null() ? "" : dump_json(outputs);
   run.status.completed_at = format_time(snapshot_.now);
+  slot = std::make_shared<const api::WorkflowRun>(std::move(run));
+}
+
+void Play::begin_round_of(const std::string& name) {
+  auto& slot = snapshot_.children[key_of(name)].run;
+  ASSERT_NE(slot, nullptr);
+  api::WorkflowRun run = *slot;
+  run.status.round = run.spec.retry_from.round;
+  run.status.observed_generation = run.meta.generation;
+  run.status.phase = api::RunPhase::Running;
+  slot = std::make_shared<const api::WorkflowRun>(std::move(run));
+}
+
+void Play::refuse_round_of(const std::string& name) {
+  auto& slot = snapshot_.children[key_of(name)].run;
+  ASSERT_NE(slot, nullptr);
+  api::WorkflowRun run = *slot;
+  run.status.observed_generation = run.meta.generation;
   slot = std::make_shared<const api::WorkflowRun>(std::move(run));
 }
 
@@ -159,6 +179,10 @@ void Play::apply(const ChildPatch& patch) {
       run.spec.suspend = wanted["suspend"];
       annotate(run.meta, run.spec.suspend);
     }
+    if (wanted.contains("retryFrom")) {
+      run.spec.retry_from.round = wanted["retryFrom"]["round"];
+    }
+    ++run.meta.generation;
     child.run = std::make_shared<const api::WorkflowRun>(std::move(run));
     return;
   }

@@ -31,6 +31,9 @@ class Play {
   }
   // How the child that is a run ends.
   void end_run(const std::string& name, api::RunPhase phase, const Json& outputs = nullptr);
+  // What that run does when it is asked for one more round.
+  void begin_round_of(const std::string& name);
+  void refuse_round_of(const std::string& name);
 
   void lose_task(const std::string& name);
   void lose_finished_task(const std::string& name);

@@ -439,6 +439,87 @@ TEST(RunOfRuns, HasItsTime) {
   EXPECT_EQ(play.row("sub").reason, "Timeout");
 }
 
+Json tried_again(const Json& more = Json::object()) {
+  Json sub = bare("sub", {{"workflow", {{"name", "library"}}},
+                          {"retry", {{"limit", 2}, {"backoff", {{"type", "Fixed"}, {"base", "10s"}}}}}});
+  sub.update(more);
+  return spec({sub});
+}
+
+TEST(RunOfRuns, ThatFailedGoesOnAsOftenAsRetrySays) {
+  Play play(tried_again());
+  play.next();
+  for (const int round : {1, 2}) {
+    play.end_run("sub", RunPhase::Failed);
+    EXPECT_EQ(play.next().wake_after, Duration(10s));
+    EXPECT_EQ(play.row("sub").phase, api::StepPhase::Running);
+    EXPECT_EQ(play.row("sub").reason, "Retrying");
+    play.pass(10s);
+    play.next();
+    EXPECT_EQ(play.run_of("sub")->spec.retry_from.round, round);
+    EXPECT_TRUE(play.next().patches.empty()) << "it is asked once";
+    play.begin_round_of("sub");
+    play.next();
+    EXPECT_EQ(play.row("sub").reason, "");
+  }
+  play.end_run("sub", RunPhase::Failed);
+  play.next();
+  EXPECT_EQ(play.row("sub").phase, api::StepPhase::Failed);
+  EXPECT_EQ(play.status().phase, RunPhase::Failed);
+}
+
+TEST(RunOfRuns, ThatCannotGoOnHasFailed) {
+  Play refused(tried_again());
+  refused.next();
+  refused.end_run("sub", RunPhase::Failed);
+  refused.pass(10s);
+  refused.next();
+  refused.refuse_round_of("sub");
+  refused.next();
+  EXPECT_EQ(refused.row("sub").phase, api::StepPhase::Failed);
+  Play undone(tried_again());
+  undone.next();
+  undone.end_run("sub", RunPhase::Compensated);
+  undone.next();
+  EXPECT_EQ(undone.row("sub").phase, api::StepPhase::Failed);
+  Play late(tried_again({{"timeout", "15s"}}));
+  late.next();
+  late.pass(6s);
+  late.end_run("sub", RunPhase::Failed);
+  late.next();
+  EXPECT_EQ(late.row("sub").phase, api::StepPhase::Failed) << "the step's time is over before the next round";
+}
+
+TEST(RunOfRuns, ACancelledRunDoesNotWaitForARound) {
+  Play play(tried_again());
+  play.next();
+  play.end_run("sub", RunPhase::Failed);
+  play.next();
+  play.run_spec().cancel = api::RunCancel{"", false};
+  play.next();
+  EXPECT_EQ(play.row("sub").phase, api::StepPhase::Cancelled);
+  EXPECT_EQ(play.status().phase, RunPhase::Cancelled);
+}
+
+TEST(RunOfRuns, AsItemsHaveTimeAndRounds) {
+  Play play(tried_again({{"forEach", {{"range", {{"from", 1}, {"to", 2}}}}}, {"timeout", "1m"}}));
+  play.next();
+  play.end_run("sub-0", RunPhase::Failed);
+  play.next();
+  EXPECT_EQ(play.row("sub").items, "2r");
+  play.pass(10s);
+  play.next();
+  EXPECT_EQ(play.run_of("sub-0")->spec.retry_from.round, 1);
+  play.begin_round_of("sub-0");
+  play.pass(50s);
+  play.next();
+  EXPECT_TRUE(play.run_of("sub-0")->spec.cancel && play.run_of("sub-1")->spec.cancel);
+  play.end_run("sub-0", RunPhase::Cancelled);
+  play.end_run("sub-1", RunPhase::Cancelled);
+  play.next();
+  EXPECT_EQ(play.row("sub").phase, api::StepPhase::Failed);
+}
+
 // --- state machines ---
 
 Json machine(std::vector<Json> steps, const Json& more = Json::object()) {
