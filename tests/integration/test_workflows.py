@@ -443,6 +443,22 @@ def test_a_run_of_a_run_is_cancelled_with_it(flows):
     assert flows.world.status("ctk", f"{inner}-long")["phase"] == "Cancelled"
 
 
+def test_a_run_of_a_run_goes_on_with_what_failed_as_often_as_retry_says(flows):
+    again = {"limit": 1, "backoff": {"type": "Fixed", "base": "1s"}}
+    flows.world.apply(workflow("unsteady", [shell_step("fetch", "true", retry=ONCE),
+                                            shell_step("load", f"[ -e {flows.gate('unsteady')} ]", ["fetch"], retry=ONCE)]))
+    status = flows.play("sub-retry-fails", [{**sub("first", "unsteady"), "retry": again}], "Failed")
+    child = "sub-retry-fails-first"
+    assert flows.started("sub-retry-fails") == ["first-fetch", "first-load", "first-load-r1"], status
+    assert flows.world.status("cwr", child)["round"] == 1
+
+    flows.begin("sub-again", [{**sub("first", "unsteady"), "retry": {**again, "backoff": {"type": "Fixed", "base": "5s"}}}])
+    flows.wait_row("sub-again", "first", phase="Running", reason="Retrying")
+    flows.open("unsteady")
+    flows.end("sub-again")
+    assert flows.started("sub-again") == ["first-fetch", "first-load", "first-load-r1"]
+
+
 def test_a_workflow_that_would_run_itself_is_refused(flows):
     flows.world.apply(workflow("ping", [sub("pong", "pong")]), workflow("pong", [sub("ping", "ping")]), run("recursive", "ping"))
     status = flows.end("recursive", "Failed")
