@@ -86,7 +86,7 @@ class World:
             self.kubectl("apply", "--server-side", "-f", FILES / name)
         return self
 
-    def fence(self, namespace="default", name="convoke-operator"):
+    def fence(self, namespace="convoke-system", name="convoke-operator"):
         """What makes the API server refuse the writes of former leaders of that Lease."""
         text = (FILES / "leader-fence.yaml").read_text().replace("LEASE-NAMESPACE", namespace).replace("LEASE-NAME", name)
         self.kubectl("apply", "--server-side", "-f", "-", input=text)
