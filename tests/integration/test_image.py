@@ -53,7 +53,7 @@ def test_the_operators_image_is_small_and_holds_nothing_to_break_in_with(operato
     assert facts["Size"] < SIZE_LIMIT, f"{facts['Size'] / 1e6:.1f} MB"
     assert facts["Config"]["User"] == USER
     programs = {m.name for m in members(operator_files) if m.isfile() and m.mode & 0o111 and not re.search(r"\.so(\.|$)", m.name)}
-    assert programs == {f"usr/bin/convoke-{name}" for name in ("operator", "runner", "check")}
+    assert programs == {f"usr/bin/{name}" for name in ("convoke-operator", "convoke-runner", "convoke-check", "kubectl-convoke")}
     for member in members(operator_files):
         assert (member.uid, member.gid) == (0, 0), member.name
         assert member.issym() or member.mode & 0o6022 == 0, f"{member.name}: {member.mode:o}"
