@@ -65,6 +65,20 @@ def test_the_runners_image_has_a_shell_and_is_not_root_either():
     assert said.stdout.strip() == "65532"
 
 
+def test_the_operators_image_has_the_plugin_which_needs_nothing_else(world):
+    def plugin(*arguments, check=True):
+        return docker("run", "--rm", "--read-only", "--cap-drop", "ALL", "--network", "host", "--user", os.getuid(),
+                      "-v", f"{world.cluster.kubeconfig}:/kubeconfig:ro", "-e", "KUBECONFIG=/kubeconfig", "-v", f"{REPO}/crds/samples:/samples:ro",
+                      "--entrypoint", "kubectl-convoke", images()["convoke-operator"], *arguments, check=check)
+
+    assert plugin("--version").stdout.startswith("kubectl-convoke ")
+    assert plugin("lint", "/samples/hello.yaml").returncode == 0
+    world.apply(workflow("seen", [shell_step("only", "true")]))
+    assert "seen" in plugin("tree", "-A").stdout
+    missing = plugin("tree", "run/absent", check=False)
+    assert missing.returncode == 2 and "absent" in missing.stderr
+
+
 @pytest.mark.parametrize("program", ["convoke-operator", "convoke-runner"])
 def test_the_programs_say_what_they_are(program):
     image = images()[program]

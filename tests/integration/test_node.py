@@ -80,6 +80,8 @@ def test_the_charts_pods_do_the_main_job_outlive_their_leader_and_roll(world, re
     assert world.wait_finished("cwr", "diamond-1")["outputs"] == {"both": ["left of 9", 7]}
 
     first = wait_until(lambda: leader(world), 30, lambda: explain(world))
+    seen = world.kubectl("-n", "convoke-system", "exec", first, "--", "kubectl-convoke", "tree", "diamond-1", "-n", "default").stdout
+    assert "diamond-1" in seen and "bottom" in seen and "Succeeded" in seen, seen
     world.apply(workflow("slow", [shell_step("one", "sleep 3"), shell_step("two", "true", ["one"])]))
     world.apply(run("slow-1", "slow"))
     world.wait_phase("ctk", "slow-1-one", "Running")
