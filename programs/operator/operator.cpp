@@ -42,6 +42,7 @@
 #include "reconcilers/task/waiting_metrics.h"
 #include "reconcilers/workflow/event_receiver.h"
 #include "reconcilers/workflow/run_reconciler.h"
+#include "reconcilers/workflow/run_waiting_metrics.h"
 #include "reconcilers/workflow/workflow_reconciler.h"
 
 namespace convoke::programs {
@@ -210,6 +211,7 @@ struct Operator::Impl {
         audit(make_audit(config.audit, env, *registry)),
         task_metrics(*registry),
         waiting_metrics(std::make_shared<task::WaitingMetrics>(env.clock)),
+        run_waiting_metrics(std::make_shared<workflow::RunWaitingMetrics>(env.clock)),
         scheduler(env.clock, task_metrics, env.random),
         lock_metrics(*registry),
         lock_keeper(client, caches, env.clock, lock_metrics, env.log),
@@ -223,7 +225,7 @@ struct Operator::Impl {
         dispatch({client, caches, env.clock, env.random, *registry, agent_news, env.agent_http,
                   config.dispatch.jobs, config.workers.dispatch},
                  env.log),
-        workflow_reconciler(client, caches, events, env.clock, env.log, workflow_options()),
+        workflow_reconciler(client, caches, events, env.clock, env.log, *registry, workflow_options()),
         run_reconciler(client, caches, events, env.clock, env.log, *registry,
                        {config.run.status_interval, audit.get()}),
         reloader({env.clock, env.log, *registry, events, self_reference(config.leader_election),
@@ -285,6 +287,10 @@ struct Operator::Impl {
     caches.tasks.add_handler([waiting = waiting_metrics](const runtime::Store<api::Task>::Change& change) {
       waiting->task_changed(change.before.get(), change.after.get());
     });
+    caches.runs.add_handler(
+        [waiting = run_waiting_metrics](const runtime::Store<api::WorkflowRun>::Change& change) {
+          waiting->run_changed(change.before.get(), change.after.get());
+        });
     task_reconciler.watch(add_controller("task", config.workers.task, task_reconciler).queue());
     lock_reconciler.watch(add_controller("lock", config.workers.task, lock_reconciler).queue());
     agent_reconciler.watch(add_controller("agent", config.workers.agent, agent_reconciler).queue());
@@ -354,7 +360,8 @@ struct Operator::Impl {
     std::vector<const runtime::Reflector*> watched;
     for (const auto& reflector : reflectors) watched.push_back(reflector.get());
     const serve::Collectables metrics{
-        registry, waiting_metrics, std::make_shared<runtime::ReflectorMetrics>(env.clock, std::move(watched)),
+        registry, waiting_metrics, run_waiting_metrics,
+        std::make_shared<runtime::ReflectorMetrics>(env.clock, std::move(watched)),
         std::make_shared<serve::ProcessMetrics>()};
     endpoint = std::make_unique<ServeEndpoint>(env.clock, config.serve.address,
                                                serve::make_routes(health, metrics), env.log);
@@ -433,6 +440,7 @@ struct Operator::Impl {
   std::unique_ptr<AuditFile> audit;
   task::TaskMetrics task_metrics;
   std::shared_ptr<task::WaitingMetrics> waiting_metrics;
+  std::shared_ptr<workflow::RunWaitingMetrics> run_waiting_metrics;
   task::Scheduler scheduler;
   task::LockMetrics lock_metrics;
   task::LockKeeper lock_keeper;

@@ -31,12 +31,18 @@ inline constexpr char kAgentAttemptSeconds[] = "convoke_agent_attempt_seconds_to
 inline constexpr char kDispatchRequests[] = "convoke_dispatch_requests_total";  // labels "mode", "result"
 inline constexpr char kDispatchSeconds[] = "convoke_dispatch_request_seconds";  // label "mode"
 
-inline constexpr char kCloudEvents[] = "convoke_cloudevents_total";  // label "outcome"
+inline constexpr char kTriggerFirings[] = "convoke_trigger_firings_total";  // labels "type", "result"
+inline constexpr char kCloudEvents[] = "convoke_cloudevents_total";         // label "outcome"
+inline constexpr char kCloudEventRequests[] =
+    "convoke_cloudevent_requests_total";  // label "code": of the answer
 
 inline constexpr char kRuns[] = "convoke_runs";                                  // label "phase"
 inline constexpr char kRunsFinished[] = "convoke_runs_finished_total";           // labels "phase", "reason"
 inline constexpr char kWorkflowRuns[] = "convoke_workflow_runs_finished_total";  // labels "workflow", "phase"
 inline constexpr char kRunDuration[] = "convoke_run_duration_seconds";
-inline constexpr char kSteps[] = "convoke_steps_total";  // label "phase": how the step ended
+inline constexpr char kSteps[] = "convoke_steps_total";             // label "phase": how the step ended
+inline constexpr char kRunOldest[] = "convoke_run_oldest_seconds";  // label "phase"
+inline constexpr char kStepsWaiting[] = "convoke_steps_waiting";    // label "reason"
+inline constexpr char kStepOldestWaiting[] = "convoke_step_oldest_waiting_seconds";  // label "reason"
 
 }  // namespace convoke::metric

@@ -16,6 +16,8 @@ constexpr char kVariablePrefix[] = "CONVOKE_";
 constexpr std::size_t kMaxNamePart = 24;
 constexpr std::size_t kMaxJobName = 63;
 constexpr std::size_t kMaxMessageBytes = 1024;
+// The kernel takes 128 KiB for one string of the environment: with more, no container starts.
+constexpr std::size_t kMaxVariableBytes = std::size_t{100} * 1024;
 // The Task's own timeout comes first.
 constexpr std::chrono::seconds kGrace{10};
 
@@ -64,7 +66,7 @@ Json variables_of(const api::Task& task) {
     for (const auto& [name, value] : parameters->items()) {
       if (value.is_object() || value.is_array() || value.is_null()) continue;
       const std::string text = value.is_string() ? value.get<std::string>() : dump_json(value);
-      if (text.find('\0') == std::string::npos) {
+      if (text.size() <= kMaxVariableBytes && text.find('\0') == std::string::npos) {
         put_variable(variables, upper_name("CONVOKE_PARAM_", name), text);
       }
     }

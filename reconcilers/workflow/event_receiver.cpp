@@ -12,6 +12,7 @@
 #include "reconcilers/workflow/child_name.h"
 #include "reconcilers/workflow/reasons.h"
 #include "reconcilers/workflow/trigger_check.h"
+#include "reconcilers/workflow/trigger_metrics.h"
 #include "reconcilers/workflow/trigger_run.h"
 #include "reconcilers/workflow/workflow_audit.h"
 
@@ -28,6 +29,8 @@ constexpr char kUnauthorized[] = "unauthorized";
 constexpr char kUnavailable[] = "unavailable";
 
 constexpr std::chrono::seconds kRetryAfter{5};
+// Every answer there is.
+constexpr int kCodes[] = {200, 202, 400, 401, 404, 405, 413, 415, 422, 429, 503};
 
 // The namespace that the path names, empty for all; nothing if there is no such path.
 std::optional<std::string> namespace_of(const std::string& path) {
@@ -70,7 +73,12 @@ bool is_final(const Error& error) {
 }  // namespace
 
 struct EventReceiver::Metrics {
-  explicit Metrics(prometheus::Registry& registry) {
+  explicit Metrics(prometheus::Registry& registry) : triggers(registry) {
+    for (const int code : kCodes) {
+      codes.emplace(code, &runtime::make_counter(registry, metric::kCloudEventRequests,
+                                                 "Requests that brought CloudEvents, by the answer's code",
+                                                 {{"code", std::to_string(code)}}));
+    }
     for (const char* outcome :
          {kStarted, kDelivered, kDuplicate, kUnmatched, kUnusable, kInvalid, kUnauthorized, kUnavailable}) {
       counters.emplace(outcome,
@@ -81,7 +89,14 @@ struct EventReceiver::Metrics {
     }
   }
   void count(const std::string& outcome) { counters.at(outcome)->Increment(); }
+  void answered(int code) {
+    if (const auto counter = codes.find(code); counter != codes.end()) {
+      counter->second->Increment();
+    }
+  }
 
+  TriggerMetrics triggers;
+  std::map<int, prometheus::Counter*> codes;
   std::map<std::string, prometheus::Counter*> counters;
 };
 
@@ -106,6 +121,12 @@ void EventReceiver::watch() {
 }
 
 serve::ServeResponse EventReceiver::handle(const serve::ServeRequest& request) {
+  auto response = respond(request);
+  metrics_->answered(response.status);
+  return response;
+}
+
+serve::ServeResponse EventReceiver::respond(const serve::ServeRequest& request) {
   const auto namespace_ = namespace_of(request.path);
   if (!namespace_) {
     return refusal(404, "there are POST /events and POST /namespaces/NAME/events");
@@ -241,6 +262,9 @@ void EventReceiver::store(const EventTrigger& trigger, const CloudEvent& event, 
   }
   if (created) {
     metrics_->count(*created ? kStarted : kDuplicate);
+    if (*created) {
+      metrics_->triggers.started(api::TriggerType::Event);
+    }
     delivery.runs.push_back({{"namespace", meta.namespace_},
                              {"name", name},
                              {"trigger", trigger.trigger.key()},
@@ -294,6 +318,7 @@ bool EventReceiver::is_past(const EventTrigger& trigger, const std::string& key)
 void EventReceiver::cannot_use(const EventTrigger& trigger, const CloudEvent& event, const std::string& why,
                                Delivery& delivery) {
   metrics_->count(kUnusable);
+  metrics_->triggers.refused(api::TriggerType::Event);
   const std::string what = api::cut_text(why.substr(0, why.find('\n')), 500);
   parts_.events.record(
       api::reference(*trigger.workflow), runtime::EventType::Warning, reason::kEventNotUsable, "Trigger",

@@ -65,6 +65,7 @@ class EventReceiver {
   struct Metrics;
   struct Delivery;  // what became of the events of one request
 
+  serve::ServeResponse respond(const serve::ServeRequest& request);
   serve::ServeResponse receive(const serve::ServeRequest& request, const std::string& namespace_);
   void deliver(const CloudEvent& event, const std::string& namespace_, Delivery& delivery);
   void deliver_to_triggers(const CloudEvent& event, const std::string& namespace_, Delivery& delivery);

@@ -28,6 +28,13 @@ bool is_refusal(const Error& error) {
 
 constexpr Duration kAskAgain = std::chrono::minutes(1);
 
+api::TriggerType type_of(const api::Workflow& workflow, const std::string& trigger) {
+  const auto& triggers = workflow.spec.triggers;
+  const auto found = std::find_if(triggers.begin(), triggers.end(),
+                                  [&](const auto& candidate) { return candidate.key() == trigger; });
+  return found == triggers.end() ? api::TriggerType::Create : found->type;
+}
+
 // What `result` says, but no later than at `wake`.
 ReconcileResult wake_at(ReconcileResult result, std::optional<WallTime> wake, WallTime now) {
   const auto* requeue = std::get_if<RequeueAfter>(&result);
@@ -42,13 +49,14 @@ ReconcileResult wake_at(ReconcileResult result, std::optional<WallTime> wake, Wa
 
 WorkflowReconciler::WorkflowReconciler(kube::Client& client, api::Caches& caches,
                                        runtime::EventRecorder& events, Clock& clock, Logger log,
-                                       WorkflowReconcilerOptions options)
+                                       prometheus::Registry& registry, WorkflowReconcilerOptions options)
     : client_(client),
       caches_(caches),
       events_(events),
       clock_(clock),
       log_(std::move(log)),
       options_(options),
+      metrics_(registry),
       pacer_(options.counts_interval) {}
 
 ReconcileResult WorkflowReconciler::reconcile(const kube::ObjectKey& key) {
@@ -175,6 +183,7 @@ Result<bool> WorkflowReconciler::create_run(const RunStart& start, WorkflowSnaps
   }
   if (!answer) {
     if (is_refusal(answer.error())) {
+      metrics_.refused(type_of(*snapshot.workflow, start.trigger));
       snapshot.runs_refused.emplace(start.trigger, answer.error());
       return false;
     }
@@ -256,6 +265,7 @@ Status WorkflowReconciler::write(const api::Workflow& workflow, const api::Workf
     options_.audit->record(*entry);
   }
   pacer_.wrote(workflow.meta.uid, clock_.monotonic_now());
+  metrics_.status_written(workflow.status, status);
   for (const auto& note : events_between(workflow.status, status)) {
     events_.record(api::reference(workflow), note.type, note.reason, note.action, note.note);
   }

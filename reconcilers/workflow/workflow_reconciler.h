@@ -19,6 +19,7 @@
 #include "reconcilers/api/audit_log.h"
 #include "reconcilers/api/caches.h"
 #include "reconcilers/workflow/definition_cache.h"
+#include "reconcilers/workflow/trigger_metrics.h"
 #include "reconcilers/workflow/workflow_decide.h"
 
 namespace convoke::workflow {
@@ -33,7 +34,7 @@ struct WorkflowReconcilerOptions {
 class WorkflowReconciler final : public runtime::Reconciler {
  public:
   WorkflowReconciler(kube::Client& client, api::Caches& caches, runtime::EventRecorder& events, Clock& clock,
-                     Logger log, WorkflowReconcilerOptions options = {});
+                     Logger log, prometheus::Registry& registry, WorkflowReconcilerOptions options = {});
 
   // Adds handlers to the caches that put Workflows into `queue`: their own changes, those of their revisions,
   // and the phase changes of their runs. Once, before the caches hold anything; `queue` outlives the caches.
@@ -65,6 +66,7 @@ class WorkflowReconciler final : public runtime::Reconciler {
   Clock& clock_;
   Logger log_;
   const WorkflowReconcilerOptions options_;
+  TriggerMetrics metrics_;
   DefinitionCache definitions_;
   runtime::WritePacer pacer_;
 };

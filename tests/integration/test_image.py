@@ -53,7 +53,7 @@ def test_the_operators_image_is_small_and_holds_nothing_to_break_in_with(operato
     assert facts["Size"] < SIZE_LIMIT, f"{facts['Size'] / 1e6:.1f} MB"
     assert facts["Config"]["User"] == USER
     programs = {m.name for m in members(operator_files) if m.isfile() and m.mode & 0o111 and not re.search(r"\.so(\.|$)", m.name)}
-    assert programs == {f"usr/bin/convoke-{name}" for name in ("operator", "runner", "check")}
+    assert programs == {f"usr/bin/{name}" for name in ("convoke-operator", "convoke-runner", "convoke-check", "kubectl-convoke")}
     for member in members(operator_files):
         assert (member.uid, member.gid) == (0, 0), member.name
         assert member.issym() or member.mode & 0o6022 == 0, f"{member.name}: {member.mode:o}"
@@ -63,6 +63,20 @@ def test_the_runners_image_has_a_shell_and_is_not_root_either():
     assert inspect(images()["convoke-runner"])["Config"]["User"] == USER
     said = docker("run", "--rm", "--read-only", "--network", "none", "--entrypoint", "/bin/sh", images()["convoke-runner"], "-c", "id -u")
     assert said.stdout.strip() == "65532"
+
+
+def test_the_operators_image_has_the_plugin_which_needs_nothing_else(world):
+    def plugin(*arguments, check=True):
+        return docker("run", "--rm", "--read-only", "--cap-drop", "ALL", "--network", "host", "--user", os.getuid(),
+                      "-v", f"{world.cluster.kubeconfig}:/kubeconfig:ro", "-e", "KUBECONFIG=/kubeconfig", "-v", f"{REPO}/crds/samples:/samples:ro",
+                      "--entrypoint", "kubectl-convoke", images()["convoke-operator"], *arguments, check=check)
+
+    assert plugin("--version").stdout.startswith("kubectl-convoke ")
+    assert plugin("lint", "/samples/hello.yaml").returncode == 0
+    world.apply(workflow("seen", [shell_step("only", "true")]))
+    assert "seen" in plugin("tree", "-A").stdout
+    missing = plugin("tree", "run/absent", check=False)
+    assert missing.returncode == 2 and "absent" in missing.stderr
 
 
 @pytest.mark.parametrize("program", ["convoke-operator", "convoke-runner"])

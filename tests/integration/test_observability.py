@@ -4,6 +4,8 @@ operator after real work."""
 import json
 import re
 import subprocess
+import urllib.error
+import urllib.request
 
 import pytest
 import yaml
@@ -88,12 +90,14 @@ def prometheus(world):
 
 def test_a_real_prometheus_sees_all_that_dashboards_and_alerts_ask_for(world, prometheus):
     runner = world.runner("worker")
-    operator = world.operator(settings={"audit": {"path": str(world.directory / "audit.log")}})
+    operator = world.operator(settings={"audit": {"path": str(world.directory / "audit.log")},
+                                        "cloudEvents": {"address": "127.0.0.1:0", "allowAnonymous": True}})
     world.wait_phase("cag", "worker", "Ready")
     world.kubectl("patch", "cag", "worker", "--type=merge", "-p", '{"spec": {"circuitBreaker": {"failureThreshold": 0}}}')
     prometheus.scrape(operator)
     wait_until(lambda: prometheus.query("convoke_build_info"), 20, lambda: "the operator is not scraped")
     work(world)
+    send_events(operator)
     check_exposition(operator)
     # A rate needs a series that was seen twice; the series of a label begin with its first use.
     wait_until(lambda: prometheus.query("convoke_task_assign_seconds_count"), 20, lambda: "the first work is not scraped")
@@ -122,11 +126,33 @@ def work(world):
     """Something of everything: Tasks and runs that succeed, that fail, and that nobody can do."""
     world.apply(workflow("good", [shell_step("one", "true"), shell_step("two", "true", ["one"])]),
                 workflow("bad", [shell_step("one", "exit 3", retry=NO_RETRY)], historyLimits={"failed": 10}))
-    world.wait_phase("cwf", "bad", "Ready")
+    undone = {"type": "shell", "parameters": {"command": "true"}}
+    world.apply(workflow("undone", [shell_step("one", "true", compensate=undone), shell_step("two", "exit 1", ["one"], retry=NO_RETRY)],
+                         onFailure="Compensate", triggers=[{"type": "Create"}]),
+                workflow("asks", [{"name": "gate", "approval": {}}]),
+                workflow("pushed", [shell_step("one", "true")], triggers=[{"type": "Event", "event": {"type": "push"}}]))
+    for name in ("bad", "undone", "asks", "pushed"):
+        world.wait_phase("cwf", name, "Ready")
+    world.apply(run("asks-1", "asks", createdBy="carl"))
     world.apply(run("good-1", "good"), *[run(f"bad-{i}", "bad") for i in range(5)])
     fail_tasks(world, "fails", 8)
     for name in ["good-1", *[f"bad-{i}" for i in range(5)]]:
         world.wait_finished("cwr", name)
+    world.wait_phase("cwr", wait_until(lambda: world.status("cwf", "undone").get("createdRun"), 20), "Compensated")
+    wait_until(lambda: world.status("cwr", "asks-1").get("steps", [{}])[0].get("reason") == "WaitingForApproval", 30)
+
+
+def send_events(operator):
+    """One that starts a run, and what is none."""
+    (address,) = re.findall(r'"receiving CloudEvents".*"address":"([^"]+)"', operator.log())
+    for kind, body, code in (("application/cloudevents+json", '{"specversion": "1.0", "id": "1", "source": "/", "type": "push"}', 202),
+                             ("application/json", "{}", 415)):
+        request = urllib.request.Request(f"http://{address}/events", body.encode(), {"Content-Type": kind})
+        try:
+            answer = urllib.request.urlopen(request, timeout=10)
+        except urllib.error.HTTPError as error:
+            answer = error
+        assert answer.status == code, answer.read()
 
 
 def fail_tasks(world, name, count):
@@ -143,10 +169,18 @@ def check_exposition(operator):
     # What was never used exists at 0.
     metrics = operator.metrics()
     assert metrics['convoke_tasks_finished_total{phase="Failed",reason="OutputTooLarge"}'] == 0
-    assert metrics['convoke_tasks_finished_total{phase="Failed",reason="Failed"}'] == 13
+    assert metrics['convoke_tasks_finished_total{phase="Failed",reason="Failed"}'] == 14
     assert metrics['convoke_runs_finished_total{phase="Failed",reason="StepFailed"}'] == 5
-    assert metrics['convoke_agent_attempts_total{agent="default/worker",outcome="Failed"}'] == 13
+    assert metrics['convoke_agent_attempts_total{agent="default/worker",outcome="Failed"}'] == 14
     assert metrics['convoke_workflow_runs_finished_total{phase="Succeeded",workflow="default/good"}'] == 1
+    assert metrics['convoke_runs_finished_total{phase="Compensated",reason="StepFailed"}'] == 1
+    assert metrics['convoke_steps_waiting{reason="WaitingForApproval"}'] == 1
+    assert metrics['convoke_step_oldest_waiting_seconds{reason="WaitingForApproval"}'] > 0
+    assert metrics['convoke_run_oldest_seconds{phase="Running"}'] > 0 == metrics['convoke_run_oldest_seconds{phase="Pending"}']
+    assert metrics['convoke_trigger_firings_total{result="Started",type="Create"}'] == 1
+    assert metrics['convoke_trigger_firings_total{result="Started",type="Event"}'] == 1
+    assert metrics['convoke_trigger_firings_total{result="Missed",type="Schedule"}'] == 0
+    assert metrics['convoke_cloudevent_requests_total{code="202"}'] == metrics['convoke_cloudevent_requests_total{code="415"}'] == 1
 
 
 def check_dashboards(prometheus):

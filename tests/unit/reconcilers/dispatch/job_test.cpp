@@ -78,6 +78,20 @@ TEST(MakeJob, GivesTheContainerTheTask) {
   EXPECT_EQ((*parse_json(file))["task"]["parameters"]["list"][0], 1);
 }
 
+TEST(MakeJob, AParameterThatNoVariableCanHoldIsInTheFileOnly) {
+  auto task = some_task();
+  const std::string large(101 * 1024, 'x');
+  task.spec.parameters = Json{{"large", large}, {"small", "x"}}.dump();
+  const Json job =
+      *make_job(task, some_agent(R"({"containers": [{"name": "main"}]})"), std::chrono::seconds(1));
+  const Json& pod = job["spec"]["template"];
+  const auto environment = environment_of(pod["spec"]["containers"][0]);
+  EXPECT_FALSE(environment.contains("CONVOKE_PARAM_LARGE"));
+  EXPECT_EQ(environment.at("CONVOKE_PARAM_SMALL"), "x");
+  const std::string file = pod["metadata"]["annotations"][kTaskAnnotation];
+  EXPECT_EQ((*parse_json(file))["task"]["parameters"]["large"], large);
+}
+
 TEST(MakeJob, NeedsAContainer) {
   for (const char* spec : {"{}", R"({"containers": []})", R"({"containers": 3})", "[]",
                            R"({"containers": [{"name": "other"}]})"}) {

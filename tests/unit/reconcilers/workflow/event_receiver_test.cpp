@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
 
 #include "controller/kube/client_metrics.h"
 #include "controller/runtime/reflector.h"
@@ -72,6 +73,7 @@ class Replica {
          body.dump()});
   }
   serve::ServeResponse ask(serve::ServeRequest request) { return receiver_.handle(request); }
+  std::string metrics() const { return prometheus::TextSerializer().Serialize(registry_.Collect()); }
 
   bool ready = true;
 
@@ -258,6 +260,20 @@ TEST_F(EventReceiverTest, AnAnswerThatIsLostDoesNotDoubleTheRun) {
   EXPECT_EQ(replica->post(kEvent).status, 503);
   EXPECT_EQ(replica->post(kEvent).status, 202);
   EXPECT_THAT(runs(), SizeIs(1));
+}
+
+TEST_F(EventReceiverTest, AnswersAreCountedByTheirCodeAndRunsByTheirTrigger) {
+  apply("flow", {{"type", "push"}});
+  EXPECT_EQ(replica->post(kEvent).status, 202);
+  EXPECT_EQ(replica->post(kEvent).status, 202);
+  EXPECT_EQ(replica->post(kEvent, "/nowhere").status, 404);
+  EXPECT_EQ(replica->post(kEvent, "/events", "wrong").status, 401);
+  const auto text = replica->metrics();
+  EXPECT_THAT(text, HasSubstr("convoke_cloudevent_requests_total{code=\"202\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("convoke_cloudevent_requests_total{code=\"404\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("convoke_cloudevent_requests_total{code=\"401\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("convoke_cloudevent_requests_total{code=\"503\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("convoke_trigger_firings_total{result=\"Started\",type=\"Event\"} 1\n"));
 }
 
 TEST_F(EventReceiverTest, BeforeTheCachesAreSyncedNothingIsAccepted) {

@@ -66,7 +66,7 @@ Operator::Operator(fakes::FakeClock& clock, fakes::FakeApiServer& server, Record
       metrics_(registry_, "fake"),
       client_(transport_, clock, *random_, metrics_),
       run_reconciler_(client_, caches_, events, clock, Logger(), registry_),
-      workflow_reconciler_(client_, caches_, events, clock, Logger()),
+      workflow_reconciler_(client_, caches_, events, clock, Logger(), registry_),
       runs_({"workflowrun", 2}, run_reconciler_, clock, Logger(), registry_),
       workflows_({"workflow", 1}, workflow_reconciler_, clock, Logger(), registry_) {
   run_reconciler_.watch(runs_.queue());
