@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
+#include <unistd.h>
 
 #include "controller/base/clock.h"
 #include "controller/serve/http_server.h"
@@ -164,7 +165,10 @@ class TlsServerTest : public PostingServerTest {
  protected:
   TlsServerTest() { write(kube::make_test_certificate("localhost")); }
 
-  static std::string path(const std::string& name) { return testing::TempDir() + "convoke-serve-" + name; }
+  // Each test is a process of its own, and they run side by side.
+  static std::string path(const std::string& name) {
+    return testing::TempDir() + "convoke-serve-" + std::to_string(::getpid()) + "-" + name;
+  }
   static void write(const kube::TestCertificate& certificate) {
     std::ofstream(path("tls.crt")) << certificate.certificate_pem;
     std::ofstream(path("tls.key")) << certificate.key_pem;

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
+#include <unistd.h>
 
 #include "controller/kube/client_metrics.h"
 #include "reconcilers/api/agent.h"
@@ -112,7 +113,7 @@ TEST_F(CheckTest, WithoutAnOperatorItEndsAndSaysSo) {
 }
 
 TEST(CheckAnswer, PassesTheParameterOn) {
-  const std::string file = ::testing::TempDir() + "check-answer.json";
+  const std::string file = ::testing::TempDir() + "check-answer-" + std::to_string(::getpid()) + ".json";
   ::setenv("CONVOKE_OUTPUT", file.c_str(), 1);
   ::setenv("CONVOKE_PARAM_ANSWER", "from \"first\"", 1);
   ASSERT_TRUE(write_answer());

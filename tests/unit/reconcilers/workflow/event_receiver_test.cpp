@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
+#include <unistd.h>
 
 #include "controller/kube/client_metrics.h"
 #include "controller/runtime/reflector.h"
@@ -104,7 +105,10 @@ class EventReceiverTest : public ::testing::Test {
     start();
   }
 
-  static std::string token_file() { return ::testing::TempDir() + "convoke-event-tokens"; }
+  // Each test is a process of its own, and they run side by side.
+  static std::string token_file() {
+    return ::testing::TempDir() + "convoke-event-tokens-" + std::to_string(::getpid());
+  }
   void start() { replica = std::make_unique<Replica>(clock, server, events, "operator", &tokens); }
 
   void apply(const std::string& name, const Json& trigger, const Json& more = Json::object(),
