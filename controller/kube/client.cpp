@@ -248,8 +248,8 @@ std::string Client::field_manager() const {
 Result<Json> Client::create(const ResourceType& type, const Json& object) {
   const auto key = key_of(object);
   if (auto named = require_name(type, key); !named) return named.error();
-  HttpRequest request{"POST", object_path(type, {key.namespace_, ""}) +
-                                  Query().add("fieldManager", field_manager()).str()};
+  HttpRequest request{
+      "POST", object_path(type, {key.namespace_, ""}) + Query().add("fieldManager", field_manager()).str()};
   request.body = dump_json(completed(object, type));
   request.content_type = kJson;
   return with_context(exchange_json(std::move(request), true), "creating", type, key);

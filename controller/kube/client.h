@@ -75,8 +75,8 @@ class WriteGuard {
  public:
   virtual ~WriteGuard() = default;
   virtual Status may_write() = 0;
-  // What is added to the field manager of each write, so that the API server can tell under whose permission it
-  // was sent, however late it arrives. May be empty.
+  // What is added to the field manager of each write, so that the API server can tell under whose permission
+  // it was sent, however late it arrives. May be empty.
   virtual std::string signature() const { return {}; }
 };
 

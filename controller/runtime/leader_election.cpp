@@ -100,7 +100,7 @@ struct LeaderElector::Impl {
   std::unique_ptr<Condition> changed_;
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool leading_ GUARDED_BY(mutex_) = false;
-  std::int64_t epoch_ GUARDED_BY(mutex_) = 0;  // leaseTransitions under which this process leads
+  std::int64_t epoch_ GUARDED_BY(mutex_) = 0;    // leaseTransitions under which this process leads
   MonotonicTime renewed_at_ GUARDED_BY(mutex_);  // when the last renewal that succeeded was *asked for*
   std::string leader_ GUARDED_BY(mutex_);
   std::optional<kube::Lease> seen_ GUARDED_BY(mutex_);  // by a watch, not looked at yet

@@ -63,8 +63,9 @@ class LeaderElector final : public kube::WriteGuard {
   std::string leader() const;  // the holder last observed
   // Cancelled unless this process leads and its lease cannot have run out yet.
   Status may_write() override;
-  // "/" and leaseTransitions as they were when this process began to lead: each leader's number is greater than
-  // those before, so that an admission policy can refuse what a former leader sent. Empty if it does not lead.
+  // "/" and leaseTransitions as they were when this process began to lead: each leader's number is greater
+  // than those before, so that an admission policy can refuse what a former leader sent. Empty if it does not
+  // lead.
   std::string signature() const override;
 
  private:
