@@ -92,6 +92,7 @@ api::WorkflowRunStatus drive(Plan& plan) {
 // The status as it will be at its largest, as far as that is known before anything has started.
 api::WorkflowRunStatus grown(const RunSnapshot& snapshot, api::WorkflowRunStatus status) {
   for (auto& row : status.steps) {
+    row.phase = api::StepPhase::Succeeded;
     row.task_name = first_name(*snapshot.run, row.name, {});
     row.started_at = row.completed_at = status.started_at;
   }

@@ -7,7 +7,8 @@
 
 namespace convoke::workflow {
 
-inline constexpr std::size_t kMaxStatusBytes = 256 * 1024;
+// With it the object of a run whose definition is a Workflow's stays below 256 KiB.
+inline constexpr std::size_t kMaxStatusBytes = 248 * 1024;
 
 // The status of a run on its way: Running, Suspended or Compensating. `cause` is why it is being ended, if it
 // is. Takes the plan's rows.
@@ -30,7 +31,8 @@ api::WorkflowRunStatus suspended_status(const api::WorkflowRun& run, WallTime no
 // The status of a run that ended, once its spec was edited: nothing comes of that but that it was seen.
 api::WorkflowRunStatus edited_status(const api::WorkflowRun& run);
 
-// Makes the status fit kMaxStatusBytes by dropping the rows' messages. False if it still does not.
+// Makes the status fit kMaxStatusBytes by dropping, as far as needed, of rows that have ended the names of
+// their Tasks and when they started, then all rows' messages. False if it still does not.
 bool fit_status(const api::WorkflowRun& run, api::WorkflowRunStatus& status);
 // The end of a run whose status does not fit: Failed with reason StatusTooLarge, and only as much as fits.
 api::WorkflowRunStatus too_large_status(const RunSnapshot& snapshot, const api::WorkflowRunStatus& wanted);

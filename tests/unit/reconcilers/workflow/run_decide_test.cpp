@@ -459,7 +459,7 @@ TEST(RunDecide, ParametersThatDoNotFitEndTheRunBeforeItStarts) {
   EXPECT_THAT(decision.starts, IsEmpty());
   EXPECT_EQ(play.status().phase, RunPhase::Failed);
   EXPECT_EQ(play.status().reason, "StatusTooLarge");
-  EXPECT_THAT(play.status().message, HasSubstr("at most 262144 fit"));
+  EXPECT_THAT(play.status().message, HasSubstr("at most 253952 fit"));
   EXPECT_EQ(play.phases(), "a:Skipped");
   EXPECT_LT(dump_json(api::status_update(*play.snapshot().run, play.status())).size(), 10'000u);
 }
@@ -492,12 +492,33 @@ TEST(RunDecide, RowsLoseTheirMessagesBeforeTheStatusIsTooLarge) {
             kMaxStatusBytes);
 }
 
+TEST(RunDecide, TwoThousandStepsFit) {
+  std::vector<Json> steps;
+  std::vector<std::string> names;
+  for (int i = 0; i < 2000; ++i) {
+    names.push_back("load-the-region-" + std::to_string(i));
+    steps.push_back(step(names.back()));
+  }
+  Play play(spec(steps, {{"parallelism", 2000}}));
+  play.settle();
+  for (const auto& name : names) {
+    EXPECT_NE(play.row(name).task_name, "");
+    play.succeed(name);
+  }
+  play.next();
+  EXPECT_EQ(play.status().phase, RunPhase::Succeeded);
+  EXPECT_EQ(play.status().progress, "2000/2000");
+  EXPECT_EQ(play.row(names.back()).task_name, "") << "it follows from the step's name";
+  EXPECT_LE(dump_json(api::status_update(*play.snapshot().run, play.status())).size(), 256u * 1024);
+}
+
 TEST(RunDecide, AStatusThatCannotFitCancelsWhatRuns) {
   std::vector<Json> steps;
   for (int i = 0; i < 2000; ++i) {
     steps.push_back(step("quite-a-long-name-for-a-step-" + std::to_string(i)));
   }
-  Play play(spec(steps, {{"parallelism", 2000}}));
+  Play play(spec(steps, {{"parallelism", 2000}, {"parameters", {{{"name", "big"}}}}}),
+            dump_json(Json{{"big", std::string(100'000, 'x')}}));
   const auto decision = play.next();
   EXPECT_THAT(decision.starts, IsEmpty()) << "it is known before anything starts";
   EXPECT_EQ(play.status().reason, "StatusTooLarge");
