@@ -107,7 +107,7 @@ def test_the_charts_pods_do_the_main_job_outlive_their_leader_and_roll(world, re
 # What it does follows from the Task's parameter; what it saw of the Task becomes the outputs.
 IN_A_JOB = """
 case "$CONVOKE_PARAM_DO" in
-  report) printf '{"variables": ["%s", "%s"], "file": %s}' "$CONVOKE_PARAM_DO" "$CONVOKE_PARAM_N" "$(cat /convoke/task.json)" \
+  report) printf '{"variables": ["%s", "%s"], "file": %s}' "$CONVOKE_PARAM_DO" "$CONVOKE_PARAM_COUNT" "$(cat /convoke/task.json)" \
     >/dev/termination-log ;;
   fail) echo "there is no such target" >&2; exit 1 ;;
   sleep) sleep 600 ;;
@@ -126,7 +126,7 @@ def job_agent(name):
 
 
 def job_task(name, do, **spec):
-    return task(name, "in-a-job", parameters={"do": do, "n": 7, "list": ["a b", {"c": "$(HOME)"}]}, retry={"limit": 0}, **spec)
+    return task(name, "in-a-job", parameters={"do": do, "count": 7, "list": ["a b", {"c": "$(HOME)"}]}, retry={"limit": 0}, **spec)
 
 
 def jobs_and_pods(world, name):
@@ -154,7 +154,7 @@ def test_an_agent_of_the_mode_job_does_tasks_in_containers_of_a_real_node(world,
     assert status["phase"] == "Succeeded", explain_jobs(world)
     outputs = status["report"]["outputs"]
     assert outputs["variables"] == ["report", "7"]
-    assert outputs["file"]["task"]["parameters"] == {"do": "report", "n": 7, "list": ["a b", {"c": "$(HOME)"}]}
+    assert outputs["file"]["task"]["parameters"] == {"do": "report", "count": 7, "list": ["a b", {"c": "$(HOME)"}]}
     assert outputs["file"]["task"]["uid"] == world.get("ctk", "reports")["metadata"]["uid"]
 
     status = finished_in_a_job(world, "fails")
