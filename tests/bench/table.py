@@ -8,7 +8,8 @@ def rows(numbers):
         yield from shape_rows(name, numbers[part])
     for name, value in numbers["locks"].items():
         yield (f"lock grants, {name} lock{'s' * (name != 'one')}", f"{value['grants_per_s']:.0f} /s",
-               f"hand-over p50 {value['hand_over_p50_ms']:.0f} ms, p99 {value['hand_over_p99_ms']:.0f} ms")
+               f"hand-over p50 {value['hand_over_p50_ms']:.0f} ms, p99 {value['hand_over_p99_ms']:.0f} ms; "
+               f"{value['operator_writes_per_grant']:.1f} writes of the operator each")
     yield ("ten subtasks: create to all assigned", f"{numbers['ten_subtasks']['create_to_all_assigned_p50_ms']:.0f} ms",
            f"p50; p99 {numbers['ten_subtasks']['create_to_all_assigned_p99_ms']:.0f} ms")
     for name, value in numbers["memory_mb"].items():
