@@ -12,6 +12,12 @@ std::string agent_name(int number) {
   return "bench-" + std::to_string(number);
 }
 
+// The name of the run that the Task is a step of; empty if it is none.
+std::string run_of(const Json& metadata) {
+  const auto labels = metadata.find("labels");
+  return labels == metadata.end() ? "" : labels->value(api::label::kRun, "");
+}
+
 Json report_patch(const api::Task& task, const char* state, const std::string& started, bool final) {
   Json report = {{"assignmentID", task.status.assignment.id}, {"state", state}, {"startedAt", started}};
   if (final) {
@@ -68,19 +74,27 @@ void Agents::start() {
   if (!reflector_->wait_synced(std::chrono::seconds(60))) fail("the agents' watch of Tasks did not start");
 }
 
-std::map<std::string, Agents::Seen> Agents::seen() const {
+Agents::Seen Agents::seen(const std::string& task) const {
   MutexLock lock(mutex_);
-  return seen_;
+  const auto found = seen_.find(task);
+  return found == seen_.end() ? Seen() : found->second;
+}
+
+std::map<std::string, MonotonicTime> Agents::first_assignments() const {
+  MutexLock lock(mutex_);
+  return first_assignments_;
 }
 
 void Agents::register_agent(int number) {
   const auto name = agent_name(number);
   auto& client = *world_.client;
-  const auto agent = client.create(
-      api::kAgent, {{"metadata", {{"name", name}, {"namespace", kNamespace}}},
-                    {"spec", {{"type", "bench"}, {"capabilities", {"bench"}}, {"capacity", capacity_}}}});
+  const Json spec = {{"type", "bench"}, {"capabilities", {"bench"}}, {"capacity", capacity_}};
+  const auto agent =
+      client.create(api::kAgent, {{"metadata", {{"name", name}, {"namespace", kNamespace}}}, {"spec", spec}});
   if (!agent && agent.error().code != ErrorCode::AlreadyExists)
     fail("creating an Agent: " + agent.error().describe());
+  if (!agent)
+    (void)must(client.patch(api::kAgent, {kNamespace, name}, {{"spec", spec}}, {}), "changing an Agent");
   const auto now = format_micro_time(world_.clock.wall_now());
   const auto lease = client.create(
       kube::kLease,
@@ -92,15 +106,18 @@ void Agents::register_agent(int number) {
         {{"holderIdentity", name}, {"leaseDurationSeconds", 90}, {"renewTime", now}, {"acquireTime", now}}}});
   if (!lease && lease.error().code != ErrorCode::AlreadyExists)
     fail("creating a Lease: " + lease.error().describe());
+  if (!lease) renew_lease(number);
+}
+
+void Agents::renew_lease(int number) {
+  const Json patch = {{"spec", {{"renewTime", format_micro_time(world_.clock.wall_now())}}}};
+  const kube::ObjectKey key{kNamespace, api::heartbeat_lease_name(agent_name(number))};
+  (void)world_.client->patch(kube::kLease, key, patch, {});
 }
 
 void Agents::renew_leases() {
   while (stop_.sleep_for(std::chrono::seconds(30))) {
-    for (int i = 0; i < count_; ++i) {
-      const Json patch = {{"spec", {{"renewTime", format_micro_time(world_.clock.wall_now())}}}};
-      (void)world_.client->patch(kube::kLease, {kNamespace, api::heartbeat_lease_name(agent_name(i))}, patch,
-                                 {});
-    }
+    for (int i = 0; i < count_; ++i) renew_lease(i);
   }
 }
 
@@ -109,13 +126,15 @@ void Agents::on_task(const Json& object) {
   if (status == object.end()) return;
   const auto phase = status->value("phase", "");
   const auto now = world_.clock.monotonic_now();
-  const std::string name = object["metadata"]["name"];
+  const auto& metadata = object["metadata"];
+  const std::string name = metadata["name"];
   bool wake = false;
   {
     MutexLock lock(mutex_);
     auto& seen = seen_[name];
     if (phase == "Assigned" && seen.assigned == MonotonicTime{}) {
       seen.assigned = now;
+      if (const auto run = run_of(metadata); !run.empty()) first_assignments_.emplace(run, now);
       waiting_.push_back(std::make_shared<const api::Task>(api::Task::from_json(object)));
       wake = true;
     } else if (phase == "Succeeded" && seen.finished == MonotonicTime{}) {

@@ -22,14 +22,16 @@ class Agents {
   Agents(World& world, int count, int capacity);
   ~Agents();
 
-  // Creates the Agents and their Leases, and starts to work.
+  // Makes sure of the Agents and their Leases, which other phases may have left there, and starts to work.
   void start();
-  // Monotonic times at which the watch showed each Task first Assigned and then Succeeded, by name.
+  // Monotonic times at which the watch showed a Task first Assigned and then Succeeded; zero for not yet.
   struct Seen {
     MonotonicTime assigned{};
     MonotonicTime finished{};
   };
-  std::map<std::string, Seen> seen() const;
+  Seen seen(const std::string& task) const;
+  // When each run, by its name, was first seen to have an assigned Task.
+  std::map<std::string, MonotonicTime> first_assignments() const;
   int finished() const { return finished_; }
   long writes() const { return writes_; }
   long refused() const { return refused_; }
@@ -37,6 +39,7 @@ class Agents {
  private:
   class Sink;
   void register_agent(int number);
+  void renew_lease(int number);
   void renew_leases();
   void on_task(const Json& object);
   void work();
@@ -54,6 +57,7 @@ class Agents {
   std::unique_ptr<Condition> changed_;
   std::deque<std::shared_ptr<const api::Task>> waiting_ GUARDED_BY(mutex_);
   std::map<std::string, Seen> seen_ GUARDED_BY(mutex_);
+  std::map<std::string, MonotonicTime> first_assignments_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
 
   std::unique_ptr<runtime::Reflector> reflector_;

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -15,9 +16,11 @@ sys.path.insert(0, str(REPO / "tests/integration"))
 
 from harness.processes import Operator  # noqa: E402
 from harness.waiting import wait_until  # noqa: E402
+from table import table  # noqa: E402
 
-# The objects that one run has created: itself, by its user, and its Task. Every other write of an object is on a status.
-RUNS_PER_RUN, TASKS_PER_RUN = 1, 1
+# By the garbage collector, which asks no more than this of the API server: it is a matter of the cluster, and the default
+# of 20 a second would take ten minutes for what is measured here.
+GARBAGE_COLLECTOR = ["--controller-manager-arg=--kube-api-qps=1000", "--controller-manager-arg=--kube-api-burst=2000"]
 
 
 class Bench:
@@ -46,51 +49,59 @@ class Bench:
         self.numbers["ceiling"] = self.load("ceiling", "--count", 3000 // self.scale)
 
     def runs(self):
-        count = 2000 // self.scale
-        self.say(f"{count} one-step runs as fast as possible")
         operator = self.operator().start().wait_ready()
         self.load("runs", "--count", 50, "--prefix", "warm-")
-        before, cpu_before = operator_writes(operator), operator.metric("process_cpu_seconds_total")
-        result = self.load("runs", "--count", count, "--prefix", "fast-")
-        wait_until(lambda: settled(operator), 30)
-        after, cpu_after = operator_writes(operator), operator.metric("process_cpu_seconds_total")
-        writes = {key: (after[key] - before[key]) / count for key in after}
-        writes["agents"] = result["agent_writes"] / count
-        self.numbers["one_step"] = self.one_step(result, writes, (cpu_after - cpu_before) / count)
-        self.latencies()
+        for name, count, shape in (("one_step", 1500, ["--shape", "chain", "--size", 1]),
+                                   ("chain_10", 150, ["--shape", "chain", "--size", 10]),
+                                   ("fan_out_100", 15, ["--shape", "fan-out", "--size", 100, "--parallelism", 100])):
+            count = max(2, count // self.scale)
+            self.say(f"{count} runs of {name} as fast as possible")
+            self.numbers[name] = self.measured(operator, ["--count", count, "--prefix", f"fast-{name}-".replace("_", "-"), *shape])
+        self.paced("one_step", "half_of_what_it_reached", self.numbers["one_step"]["runs_per_s"] / 2, 1)
+        self.paced("one_step", "half_of_the_ceiling", self.numbers["one_step"]["runs_per_s_at_ceiling"] / 2, 1)
+        self.paced("chain_10", "half_of_what_it_reached", self.numbers["chain_10"]["runs_per_s"] / 2, 10)
         operator.stop()
 
-    def one_step(self, result, writes, cpu):
-        objects = writes["operator"] + writes["agents"]
-        ceiling = self.numbers["ceiling"]
-        creates = RUNS_PER_RUN + TASKS_PER_RUN + writes["events"]
-        at_ceiling = 1 / (creates / ceiling["creates_per_s"] + (objects - TASKS_PER_RUN) / ceiling["status_patches_per_s"])
+    def measured(self, operator, arguments):
+        """Runs of one shape, with what they cost: everything by step, which is a Task."""
+        before, cpu_before = operator_writes(operator), operator.metric("process_cpu_seconds_total")
+        result = self.load("runs", *arguments)
+        wait_until(lambda: settled(operator), 30)
+        after, cpu_after = operator_writes(operator), operator.metric("process_cpu_seconds_total")
+        writes = {key: after[key] - before[key] for key in after}
+        writes |= {"agents": result["agent_writes"], "users": result["runs"]}
+        at_ceiling = result["runs"] / self.seconds_at_ceiling(writes, result["tasks"])
         return {
-            "runs": result["runs"], "failed": result["failed"], "runs_per_s": result["runs_per_s"],
+            **{key: result[key] for key in ("runs", "failed", "took_s", "runs_per_s", "run_status_writes", "largest_run_bytes")},
             "runs_per_s_at_ceiling": at_ceiling, "ratio_to_ceiling": result["runs_per_s"] / at_ceiling,
-            "writes_per_run": objects + writes["events"],
-            "writes_per_run_by": {"operator": writes["operator"], "agents": writes["agents"], "events": writes["events"]},
-            "create_to_assigned_p99_ms_at_full_speed": result["create_to_assigned_p99_ms"],
-            "create_to_finished_p99_ms_at_full_speed": result["create_to_finished_p99_ms"],
-            "operator_cpu_ms_per_run": 1000 * cpu,
+            "writes_per_run": sum(writes.values()) / result["runs"],
+            "writes_per_step": sum(writes.values()) / result["tasks"],
+            "writes_per_step_by": {writer: count / result["tasks"] for writer, count in writes.items()},
+            "operator_cpu_ms_per_step": 1000 * (cpu_after - cpu_before) / result["tasks"],
         }
 
-    def latencies(self):
-        one = self.numbers["one_step"]
-        rate = one["runs_per_s_at_ceiling"] / 2
-        count = max(50, int(rate * 20 / self.scale))
-        self.say(f"{count} one-step runs at half of the ceiling, {rate:.0f} a second")
-        result = self.load("runs", "--count", count, "--rate", rate, "--prefix", "paced-")
-        for key in ("create_to_assigned_p50_ms", "create_to_assigned_p99_ms", "create_to_finished_p50_ms", "create_to_finished_p99_ms"):
-            one[key] = result[key]
-        one["paced_runs_per_s"] = rate
+    def seconds_at_ceiling(self, writes, tasks):
+        """What the API server would take for as many writes. All that are no creations are on a status."""
+        creates = writes["users"] + tasks + writes["events"]
+        patches = writes["operator"] + writes["agents"] - tasks
+        return creates / self.numbers["ceiling"]["creates_per_s"] + patches / self.numbers["ceiling"]["status_patches_per_s"]
+
+    def paced(self, name, load, rate, size):
+        count = max(20, int(rate * 20 / self.scale))
+        self.say(f"{count} runs of {name} at {load.replace('_', ' ')}, {rate:.1f} a second")
+        result = self.load("runs", "--count", count, "--rate", rate, "--prefix", f"paced-{name}-{load}-".replace("_", "-"), "--size", size)
+        self.numbers[name].setdefault("paced", {})[load] = {
+            "runs_per_s": rate, **{key: value for key, value in result.items() if key.startswith("create_to_")}}
 
     def locks(self):
         operator = self.operator("locks").start().wait_ready()
         found = {}
         for name, count, locks in (("one", 500 // self.scale, 1), ("hundred", 2000 // self.scale, 100)):
             self.say(f"{count} Tasks that take turns at {locks} lock{'s'[:locks - 1]}")
+            before = operator_writes(operator)["operator"]
             found[name] = self.load("locks", "--count", count, "--locks", locks, "--prefix", f"{name}-")
+            wait_until(lambda: settled(operator), 30)
+            found[name]["operator_writes_per_grant"] = (operator_writes(operator)["operator"] - before) / count
         operator.stop()
         self.numbers["locks"] = found
 
@@ -101,9 +112,9 @@ class Bench:
         self.numbers["ten_subtasks"] = self.load("subtasks", "--count", 100 // self.scale, "--prefix", "whole-")
         operator.stop()
 
-    def fresh_cluster(self):
+    def fresh_cluster(self, *options):
         """Only the Tasks of the next phase shall be there, and deleting thousands of objects takes longer than a new cluster."""
-        subprocess.run([REPO / "hack/dev-cluster", "up", "--fresh", "--dir", self.args.dir, "--crds", REPO / "crds"],
+        subprocess.run([REPO / "hack/dev-cluster", "up", "--fresh", "--dir", self.args.dir, "--crds", REPO / "crds", *options],
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
 
     def memory(self):
@@ -132,10 +143,59 @@ class Bench:
             operator.stop()
         self.numbers["startup_s"] = {f"tasks_{count}": sorted(samples)[1]}
 
+    def sizes(self):
+        """One run as large as runs may be, twice, each with an operator and a cluster of its own; then its deletion."""
+        self.numbers["size"] = {}
+        for shape, size, parallelism in (("fan-out", 10000 // self.scale, 1000), ("graph", 2000 // self.scale, 100)):
+            name = f"{shape}_{size}".replace("-", "_")
+            self.fresh_cluster(*GARBAGE_COLLECTOR)
+            operator = self.operator(name).start().wait_ready()
+            self.say(f"one run, a {shape} of {size}")
+            found = self.measured(operator, ["--count", 1, "--prefix", "large-", "--shape", shape, "--size", size,
+                                             "--parallelism", parallelism, "--capacity", 500, "--longest", self.args.longest])
+            found["peak_mb"] = peak_mb(operator)
+            found["largest_object_bytes"] = {"WorkflowRun": found["largest_run_bytes"], **self.definition_bytes()}
+            self.say("its deletion")
+            found["deletion"] = self.deletion(operator)
+            self.numbers["size"][name] = found
+            operator.stop()
+
+    def raw(self, path):
+        return subprocess.run([f"{self.args.dir}/bin/kubectl", "get", "--raw", path], stdout=subprocess.PIPE, check=True).stdout
+
+    def definition_bytes(self):
+        lists = {"Workflow": "/apis/convoke.dev/v1alpha1/namespaces/default/workflows",
+                 "ControllerRevision": "/apis/apps/v1/namespaces/default/controllerrevisions"}
+        return {kind: max(len(json.dumps(item, separators=(",", ":"))) for item in json.loads(self.raw(path))["items"])
+                for kind, path in lists.items()}
+
+    def deletion(self, operator):
+        def left():
+            page = json.loads(self.raw("/apis/convoke.dev/v1alpha1/namespaces/default/tasks?limit=1"))
+            return len(page["items"]) + page["metadata"].get("remainingItemCount", 0)
+
+        before, begin = requests(operator), time.monotonic()
+        subprocess.run([f"{self.args.dir}/bin/kubectl", "delete", "cwr", "large-0", "--wait=false"],
+                       stdout=subprocess.DEVNULL, check=True)
+        wait_until(lambda: left() == 0, 300, lambda: f"{left()} Tasks are left", interval=0.5)
+        took = time.monotonic() - begin
+        wait_until(lambda: settled(operator), 30)
+        return {"took_s": took, "operator_requests": requests(operator) - before}
+
 
 def operator_writes(operator):
     """Writes so far; renewals of its Lease are not counted, since they belong to no run."""
     return {"operator": operator.metric("convoke_object_writes_total"), "events": operator.metric("convoke_events_sent_total")}
+
+
+def requests(operator):
+    """Those for Events are not counted: some of the run's own may still be on their way when it is deleted."""
+    return operator.metric("rest_client_requests_total") - operator.metric("convoke_events_sent_total")
+
+
+def peak_mb(operator):
+    text = pathlib.Path(f"/proc/{operator.child.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", text).group(1)) / 1024
 
 
 def at_rest_mb(operator):
@@ -151,33 +211,12 @@ def settled(operator):
     return operator.metric("workqueue_depth") == 0 and operator.metric("controller_runtime_active_workers") == 0
 
 
-def table(numbers):
-    one, by = numbers["one_step"], numbers["one_step"]["writes_per_run_by"]
-    rows = [
-        ("ceiling: creates", f"{numbers['ceiling']['creates_per_s']:.0f} /s", ""),
-        ("ceiling: status patches", f"{numbers['ceiling']['status_patches_per_s']:.0f} /s", ""),
-        ("one-step runs", f"{one['runs_per_s']:.1f} /s", f"{100 * one['ratio_to_ceiling']:.0f} % of the ceiling for as many writes"),
-        ("writes per run", f"{one['writes_per_run']:.2f}", f"operator {by['operator']:.2f}, agent {by['agents']:.2f}, Events {by['events']:.2f}"),
-        ("create to assigned", f"{one['create_to_assigned_p99_ms']:.0f} ms", f"p99 at half of the ceiling; p50 {one['create_to_assigned_p50_ms']:.0f} ms"),
-        ("create to finished", f"{one['create_to_finished_p99_ms']:.0f} ms", f"p99 at half of the ceiling; p50 {one['create_to_finished_p50_ms']:.0f} ms"),
-        ("operator CPU per run", f"{one['operator_cpu_ms_per_run']:.2f} ms", ""),
-        *[(f"lock grants, {name} lock{'s' * (name != 'one')}", f"{value['grants_per_s']:.0f} /s",
-           f"hand-over p50 {value['hand_over_p50_ms']:.0f} ms, p99 {value['hand_over_p99_ms']:.0f} ms")
-          for name, value in numbers["locks"].items()],
-        ("ten subtasks: create to all assigned", f"{numbers['ten_subtasks']['create_to_all_assigned_p50_ms']:.0f} ms",
-         f"p50; p99 {numbers['ten_subtasks']['create_to_all_assigned_p99_ms']:.0f} ms"),
-        *[(f"memory, {name.replace('_', ' ')}", f"{value:.1f} MB", "resident") for name, value in numbers["memory_mb"].items()],
-        *[(f"start-up, {name.replace('_', ' ')}", f"{value:.2f} s", "to ready") for name, value in numbers["startup_s"].items()],
-    ]
-    width = max(len(row[0]) for row in rows)
-    return "\n".join(f"{name:<{width}}  {value:>12}  {note}".rstrip() for name, value, note in rows)
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", required=True)
     parser.add_argument("--dir", required=True)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--longest", type=int, default=600, help="seconds that a large run may take")
     parser.add_argument("--json")
     bench = Bench(parser.parse_args())
     try:
@@ -186,6 +225,7 @@ def main():
         bench.locks()
         bench.subtasks()
         bench.memory()
+        bench.sizes()
     finally:
         shutil.rmtree(bench.directory, ignore_errors=True)
     print(table(bench.numbers))

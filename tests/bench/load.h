@@ -41,6 +41,11 @@ void parallel_for(Clock& clock, int count, int threads, const std::function<void
 // Calls body(i) from `threads` threads, the i-th not before i / per_second; 0 means as fast as possible.
 void paced_for(Clock& clock, int count, double per_second, int threads, const std::function<void(int)>& body);
 
+// As a number, for a report.
+inline double seconds(Duration d) {
+  return std::chrono::duration<double>(d).count();
+}
+
 // The value below which `fraction` of the samples lie; 0 if there are none.
 double percentile(std::vector<double> samples, double fraction);
 

@@ -9,10 +9,6 @@
 namespace convoke::bench {
 namespace {
 
-double seconds(Duration d) {
-  return std::chrono::duration<double>(d).count();
-}
-
 // Between the Tasks of one lock, in the order in which they had it.
 void add_hand_overs(std::vector<Agents::Seen> turns, std::vector<double>& all) {
   std::sort(turns.begin(), turns.end(), [](const auto& a, const auto& b) { return a.assigned < b.assigned; });
@@ -43,11 +39,10 @@ Json measure_locks(World& world, int count, int locks, const std::string& prefix
   }
   const double took = seconds(world.clock.monotonic_now() - start);
 
-  const auto seen = agents.seen();
   std::vector<double> hand_overs;
   for (int lock = 0; lock < locks; ++lock) {
     std::vector<Agents::Seen> turns;
-    for (int i = lock; i < count; i += locks) turns.push_back(seen.at(name(i)));
+    for (int i = lock; i < count; i += locks) turns.push_back(agents.seen(name(i)));
     add_hand_overs(std::move(turns), hand_overs);
   }
   return {{"grants_per_s", count / took},

@@ -23,12 +23,11 @@ Json manifest(const std::string& name, int parts) {
 
 // When the last of them was seen Assigned; nothing while one was not.
 std::optional<MonotonicTime> all_assigned(const Agents& agents, const std::string& whole, int parts) {
-  const auto seen = agents.seen();
   MonotonicTime last{};
   for (int i = 0; i < parts; ++i) {
-    const auto found = seen.find(whole + "-part" + std::to_string(i));
-    if (found == seen.end() || found->second.assigned == MonotonicTime{}) return {};
-    last = std::max(last, found->second.assigned);
+    const auto assigned = agents.seen(whole + "-part" + std::to_string(i)).assigned;
+    if (assigned == MonotonicTime{}) return {};
+    last = std::max(last, assigned);
   }
   return last;
 }
@@ -51,7 +50,7 @@ Json measure_subtasks(World& world, int rounds, int parts, const std::string& pr
       never.sleep_for(std::chrono::milliseconds(5));
       end = all_assigned(agents, name, parts);
     }
-    times.push_back(std::chrono::duration<double>(*end - begin).count());
+    times.push_back(seconds(*end - begin));
     never.sleep_for(std::chrono::milliseconds(300));  // they end, so that each round begins in peace
   }
   return {{"create_to_all_assigned_p50_ms", 1000 * percentile(times, 0.5)},
