@@ -101,7 +101,8 @@ Json without_report(Json task) {
 Observer::Observer(fakes::FakeApiServer& server, Clock& clock)
     : server_(server),
       clock_(clock),
-      runs_([this](const Json& object, const std::string& rule) { violated(object, rule); }) {
+      runs_([this](const Json& object, const std::string& rule) { violated(object, rule); }),
+      schedules_([this](const Json& object, const std::string& rule) { violated(object, rule); }) {
   const auto watch = [&server](const kube::ResourceType& type, std::vector<std::string> fields, auto see) {
     fakes::TypeOptions options;
     options.selectable_fields = std::move(fields);
@@ -116,6 +117,7 @@ Observer::Observer(fakes::FakeApiServer& server, Clock& clock)
         [this](const WriteReview& write) { see_task(write); });
   watch(api::kWorkflowRun, {"spec.workflowName", "status.phase"},
         [this](const WriteReview& write) { see_run(write); });
+  watch(api::kWorkflow, {"status.phase"}, [this](const WriteReview& write) { see_workflow(write); });
   watch(api::kAgent, {"spec.type", "status.phase"}, [this](const WriteReview& write) {
     judge_schema(write, agent_schema_);
     int& capacity = capacities_[text(write.after, "/metadata/name")];
@@ -265,7 +267,22 @@ void Observer::see_child(const WriteReview& write) {
   }
 }
 
+void Observer::see_workflow(const WriteReview& write) {
+  if (write.operation == "DELETE") return;
+  judge_schema(write, workflow_schema_);
+  schedules_.see_workflow(write.before, write.after, is_from(write.client, kOperatorPrefix),
+                          clock_.wall_now());
+}
+
 void Observer::see_run(const WriteReview& write) {
+  const bool by_operator = is_from(write.client, kOperatorPrefix);
+  if (write.operation == "CREATE") {
+    schedules_.see_run_created(write.after, clock_.wall_now());
+  } else if (write.operation == "DELETE") {
+    schedules_.see_run_deleted(*write.before, by_operator);
+  } else {
+    schedules_.see_run_changed(*write.before, write.after, by_operator, clock_.wall_now());
+  }
   see_child(write);
   if (write.operation != "DELETE") judge_schema(write, run_schema_);
   if (write.operation != "UPDATE" || !is_from(write.client, kOperatorPrefix)) return;
@@ -288,6 +305,10 @@ void Observer::judge_the_end() {
   judge_left_locks();
   judge_agents();
   judge_conflicts();
+}
+
+void Observer::judge_calm(WallTime from, WallTime to) {
+  for (const Json& workflow : server_.objects(api::kWorkflow)) schedules_.judge_calm(workflow, from, to);
 }
 
 // Every agent lives when all is over.

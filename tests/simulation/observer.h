@@ -1,4 +1,4 @@
-// The judge: sees every write of a Task and of a WorkflowRun as the API server takes it, and knows what must
+// The judge: sees every write of a Task, a Workflow and a WorkflowRun as the API server takes it, and knows what must
 // never happen. It has rules of its own and shares no code with what it judges.
 //
 //   - phases move along the table only; a terminal phase stays;
@@ -8,6 +8,7 @@
 //   - a Task succeeds only by the report of the agent that it is assigned to, and never twice;
 //   - attempts are counted one by one, and there are no more than the Task allows;
 //   - what the operator writes fits the schemas of the CRDs;
+//   - schedules are neither lost nor doubled: schedule_rules.h;
 //   - at the end all has ended, and a run as its definition and its children call for: run_rules.h.
 //
 // Thread safety: the API server calls it under its own lock; the rest is for the driver, when all is settled.
@@ -25,6 +26,7 @@
 #include "tests/fakes/fake_api_server.h"
 #include "tests/simulation/lock_rules.h"
 #include "tests/simulation/run_rules.h"
+#include "tests/simulation/schedule_rules.h"
 
 namespace convoke::simulation {
 
@@ -40,10 +42,13 @@ class Observer {
   std::size_t task_writes() const { return task_writes_; }
   // What all must be like when faults have stopped and everybody had the time.
   void judge_the_end();
+  // Between these two nothing went wrong.
+  void judge_calm(WallTime from, WallTime to);
 
  private:
   void see_task(const fakes::WriteReview& write);
   void see_run(const fakes::WriteReview& write);
+  void see_workflow(const fakes::WriteReview& write);
   void judge_schema(const fakes::WriteReview& write, const fakes::CrdSchema& schema);
   void see_child(const fakes::WriteReview& write);
   void judge_agent_write(const fakes::WriteReview& write);
@@ -76,7 +81,9 @@ class Observer {
   const fakes::CrdSchema task_schema_{"tasks"};
   const fakes::CrdSchema agent_schema_{"agents"};
   const fakes::CrdSchema run_schema_{"workflowruns"};
+  const fakes::CrdSchema workflow_schema_{"workflows"};
   RunRules runs_;
+  ScheduleRules schedules_;
 };
 
 }  // namespace convoke::simulation

@@ -56,6 +56,16 @@ void People::create_workflows() {
   }
 }
 
+void People::create_schedules() {
+  const auto specs = schedules();
+  for (int i = 0; i < static_cast<int>(specs.size()); ++i) {
+    if (!dice_.chance(50)) continue;
+    server_.put(api::kWorkflow,
+                {{"metadata", metadata(schedule_name(i))}, {"spec", specs[static_cast<std::size_t>(i)]}});
+    schedules_.push_back(schedule_name(i));
+  }
+}
+
 void People::create_task() {
   Json spec = {{"type", dice_.chance(80) ? "build" : "kind" + std::to_string(dice_.below(2))},
                {"priority", 1 + dice_.below(5)},
@@ -216,6 +226,22 @@ void People::break_lock() {
        [](Json& edited) { edited["metadata"]["annotations"][task::kBreakLockAnnotation] = "by the dice"; });
 }
 
+void People::edit_schedule() {
+  if (schedules_.empty()) return;
+  const auto& name = dice_.of(schedules_);
+  say_("edit " + name);
+  server_.edit(api::kWorkflow, {kNamespace, name}, [](Json& edited) {
+    edited["spec"]["suspend"] = !edited["spec"].value("suspend", false);
+  });
+}
+
+void People::suspend_schedules(bool suspended) {
+  for (const auto& name : schedules_) {
+    server_.edit(api::kWorkflow, {kNamespace, name},
+                 [&](Json& edited) { edited["spec"]["suspend"] = suspended; });
+  }
+}
+
 void People::let_all_end() {
   for (const Json& agent : server_.objects(api::kAgent)) {
     edit(api::kAgent, agent, [](Json& edited) { edited["spec"]["cordoned"] = false; });
@@ -225,6 +251,7 @@ void People::let_all_end() {
       edit(*type, object, [](Json& edited) { edited["spec"]["suspend"] = false; });
     }
   }
+  suspend_schedules(false);
   approve_all();
 }
 

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "controller/base/clock.h"
 #include "controller/kube/object.h"
@@ -22,16 +23,22 @@ class People {
 
   void create_agents(int count);
   void create_workflows();
+  // Some of schedules() in flows.h.
+  void create_schedules();
   void create_task();
   void create_run();
   void edit_something();
   void delete_task();
   void edit_agent();
   void break_lock();
+  // Suspends a schedule, or lets it go on.
+  void edit_schedule();
   // Takes back what keeps anything from its end.
   void let_all_end();
+  void suspend_schedules(bool suspended);
 
   int tasks() const { return tasks_; }
+  bool has_schedules() const { return !schedules_.empty(); }
   static std::string agent_name(int number);
 
  private:
@@ -51,6 +58,7 @@ class People {
   int workflows_ = 0;
   int tasks_ = 0;
   int runs_ = 0;
+  std::vector<std::string> schedules_;  // the names of those Workflows
 };
 
 }  // namespace convoke::simulation

@@ -1,5 +1,6 @@
 #include "tests/simulation/simulation.h"
 
+#include <algorithm>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -33,6 +34,9 @@ constexpr int kAgents = 4;
 constexpr Duration kTimeToEnd = 30min;
 // Of five seconds each, after all has ended.
 constexpr int kQuietRounds = 24;
+// After the last fault: until schedules are kept again, and how long they are watched then.
+constexpr Duration kTimeToCalm = 60s;
+constexpr Duration kCalm = 3min;
 
 class Simulation {
  public:
@@ -58,6 +62,8 @@ class Simulation {
   void step();
   void pass(Duration duration);
   void calm_down();
+  void watch_schedules();
+  Duration to_next_minute() const;
   void say(const std::string& what);
 
   // Misfortune
@@ -69,6 +75,8 @@ class Simulation {
   void freeze(OperatorProcess& process);
 
   void start_operator(int number);
+  // Those that ended because they lost their leadership.
+  void revive();
   void start_agent(int number);
   std::string any_client();
   void later(Duration delay, std::function<void()> action);
@@ -98,6 +106,7 @@ void Simulation::set_up() {
   for (int i = 0; i < kAgents; ++i) skews_.push_back(dice_.chance(50) ? Duration(0) : dice_.between(-1h, 1h));
   people_.create_agents(kAgents);
   people_.create_workflows();
+  people_.create_schedules();
   for (int i = 0; i < kAgents; ++i) start_agent(i);
   for (int i = 0; i < kOperators; ++i) start_operator(i);
 }
@@ -247,8 +256,12 @@ void Simulation::agent_trouble() {
 
 void Simulation::step() {
   const int what = dice_.below(100);
-  if (what < 30) {
+  if (what < 26) {
     for (int i = 1 + dice_.below(4); i > 0; --i) people_.create_task();
+  } else if (what < 28) {
+    people_.edit_schedule();
+  } else if (what < 32) {  // so that what goes wrong next meets the schedules at work
+    pass(std::max(Duration(0), to_next_minute() - dice_.between(Duration(0), Duration(100ms))));
   } else if (what < 40) {
     people_.create_run();
   } else if (what < 50) {
@@ -277,10 +290,29 @@ void Simulation::calm_down() {
   server_.clear_faults();
   for (const Later& entry : later_) entry.action();
   later_.clear();
+  revive();
+  people_.let_all_end();
+}
+
+Duration Simulation::to_next_minute() const {
+  return 1min - clock_.wall_now().time_since_epoch() % 1min;
+}
+
+void Simulation::watch_schedules() {
+  pass(kTimeToCalm);
+  const WallTime from = clock_.wall_now();
+  for (Duration passed = {}; passed < kCalm; passed += 5s) {
+    pass(5s);
+    revive();
+  }
+  observer_.judge_calm(from, clock_.wall_now());
+  people_.suspend_schedules(true);
+}
+
+void Simulation::revive() {
   for (int i = 0; i < kOperators; ++i) {
     if (operators_[static_cast<std::size_t>(i)]->has_ended()) start_operator(i);
   }
-  people_.let_all_end();
 }
 
 Outcome Simulation::run() {
@@ -288,6 +320,7 @@ Outcome Simulation::run() {
   set_up();
   for (int i = 0; i < options_.steps && observer_.violations().empty(); ++i) step();
   calm_down();
+  if (people_.has_schedules() && observer_.violations().empty()) watch_schedules();
   const auto has_ended = [](const Json& object) {
     const auto phase = object.value("/status/phase"_json_pointer, "");
     return phase == "Succeeded" || phase == "Failed" || phase == "Cancelled" || phase == "Compensated";
@@ -303,9 +336,7 @@ Outcome Simulation::run() {
   const auto give_up = clock_.monotonic_now() + kTimeToEnd;
   while (observer_.violations().empty() && clock_.monotonic_now() < give_up && !all_ended()) {
     pass(5s);
-    for (int i = 0; i < kOperators; ++i) {
-      if (operators_[static_cast<std::size_t>(i)]->has_ended()) start_operator(i);
-    }
+    revive();
   }
   // Agents are Ready again, and nobody holds a lock any more.
   for (int i = 0; i < kQuietRounds; ++i) pass(5s);
