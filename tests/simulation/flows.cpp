@@ -100,8 +100,8 @@ Json trigger(const std::string& name, const std::string& cron, const std::string
 }
 
 Json scheduled(Json triggers, Json steps, const Json& more = Json::object()) {
-  Json spec = flow(std::move(steps),
-                   {{"parameters", {{{"name", "at"}, {"type", "String"}, {"default", ""}}}}});
+  Json spec =
+      flow(std::move(steps), {{"parameters", {{{"name", "at"}, {"type", "String"}, {"default", ""}}}}});
   spec["triggers"] = std::move(triggers);
   spec.merge_patch(more);
   return spec;
@@ -138,14 +138,15 @@ std::string schedule_name(int number) {
 std::vector<Json> schedules() {
   const Json quick = Json::array({step("one", Json::array(), 3)});
   const Json few = {{"succeeded", 1}, {"failed", 1}};
-  return {scheduled({trigger("minute", "* * * * *", "Allow")}, quick),
-          scheduled({trigger("patient", "* * * * *", "Forbid")}, slow()),
-          scheduled({trigger("hasty", "* * * * *", "Replace")}, slow(),
+  return {scheduled(Json::array({trigger("minute", "* * * * *", "Allow")}), quick),
+          scheduled(Json::array({trigger("patient", "* * * * *", "Forbid")}), slow()),
+          scheduled(Json::array({trigger("hasty", "* * * * *", "Replace")}), slow(),
                     {{"finally", {step("clean", Json::array(), 3)}}}),
-          scheduled({trigger("far", "*/4 * * * *", "Allow",
-                             {{"timeZone", "Asia/Kathmandu"}, {"startingDeadline", "20s"}})},
+          scheduled(Json::array({trigger("far", "*/4 * * * *", "Allow",
+                                         {{"timeZone", "Asia/Kathmandu"}, {"startingDeadline", "20s"}})}),
                     quick, {{"historyLimits", few}}),
-          scheduled({trigger("even", "*/2 * * * *", "Allow"), trigger("third", "*/3 * * * *", "Forbid")},
+          scheduled(Json::array(
+                        {trigger("even", "*/2 * * * *", "Allow"), trigger("third", "*/3 * * * *", "Forbid")}),
                     quick, {{"historyLimits", few}})};
 }
 

@@ -120,6 +120,9 @@ Observer::Observer(fakes::FakeApiServer& server, Clock& clock)
   watch(api::kWorkflow, {"status.phase"}, [this](const WriteReview& write) { see_workflow(write); });
   watch(api::kAgent, {"spec.type", "status.phase"}, [this](const WriteReview& write) {
     judge_schema(write, agent_schema_);
+    if (text(write.after, "/spec/dispatch/mode") == "HTTP") {
+      service_agents_.insert(text(write.after, "/metadata/name"));
+    }
     int& capacity = capacities_[text(write.after, "/metadata/name")];
     capacity = std::max(capacity, number(write.after, "/spec/capacity", 10));
   });
@@ -149,7 +152,12 @@ void Observer::see_task(const WriteReview& write) {
   const bool is_by_person = !is_from(write.client, kAgentPrefix) && !is_from(write.client, kOperatorPrefix);
   if (is_by_person) edits_[text(write.after, "/metadata/name")].push_back(clock_.monotonic_now());
   see_child(write);
-  if (write.operation == "CREATE") return;
+  if (write.operation == "CREATE") {
+    if (text(write.after, "/spec/delivery") == "AtMostOnce") {
+      at_most_once_[text(write.after, "/metadata/uid")] = write.after;
+    }
+    return;
+  }
   if (write.operation == "DELETE") {
     count_active(write.before, nullptr);
     (void)locks_.see(write.before, nullptr);
@@ -188,6 +196,17 @@ void Observer::judge_start(const Json& after) {
   auto& starts = starts_[text(after, "/metadata/uid")];
   starts.insert(text(after, "/status/report/assignmentID"));
   if (starts.size() > 1) violated(after, "is AtMostOnce, and was started a second time");
+}
+
+// A real service may not look at its Idempotency-Key.
+void Observer::service_took(const std::string& task_uid, const std::string& assignment) {
+  const auto task = at_most_once_.find(task_uid);
+  if (task == at_most_once_.end()) return;
+  auto& starts = starts_[task_uid];
+  starts.insert(assignment);
+  if (starts.size() > 1 || !taken_.insert(task_uid).second) {
+    violated(task->second, "is AtMostOnce, and a service got it a second time");
+  }
 }
 
 void Observer::judge_phase(const Json& before, const Json& after) {
@@ -236,6 +255,17 @@ void Observer::judge_success(const Json& after) {
   if (text(after, "/status/report/state") != "Succeeded" ||
       text(after, "/status/report/assignmentID") != text(after, "/status/assignment/id")) {
     violated(after, "succeeded without the report of the agent that has it");
+  }
+  judge_service_result(after);
+}
+
+void Observer::judge_service_result(const Json& task) {
+  const auto agent = service_agents_.find(text(task, "/status/agentName"));
+  if (agent == service_agents_.end()) return;
+  const auto id = text(task, "/status/assignment/id");
+  if (text(task, "/status/report/outputs/assignment") != id ||
+      text(task, "/status/report/outputs/by") != *agent || !service_results_.contains(id)) {
+    violated(task, "succeeded with a result that " + *agent + " never gave for it");
   }
 }
 
@@ -320,7 +350,8 @@ void Observer::judge_agents() {
 }
 
 // Whoever reads its own writes never meets a conflict with itself. Writes of the spec and of the status are
-// different reconcilers' and may meet.
+// different reconcilers' and may meet, and so are those that replace a status and those that patch it for a
+// service.
 void Observer::judge_conflicts() {
   struct Accepted {
     std::string path;
@@ -333,6 +364,7 @@ void Observer::judge_conflicts() {
     const std::string object = path.ends_with("/status") ? path.substr(0, path.rfind('/')) : path;
     const auto before = last.find(object);
     const bool is_own = before != last.end() && before->second.path == path &&
+                        before->second.write.method == write.method &&
                         before->second.write.client == write.client && before->second.write.was_answered &&
                         is_from(write.client, kOperatorPrefix);
     if (write.status == 409 && is_own && !was_edited(path, before->second.write.time, write.time)) {

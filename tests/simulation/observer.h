@@ -1,11 +1,13 @@
-// The judge: sees every write of a Task, a Workflow and a WorkflowRun as the API server takes it, and knows what must
-// never happen. It has rules of its own and shares no code with what it judges.
+// The judge: sees every write of a Task, a Workflow and a WorkflowRun as the API server takes it, and knows
+// what must never happen. It has rules of its own and shares no code with what it judges.
 //
 //   - phases move along the table only; a terminal phase stays;
 //   - an agent changes nothing but the report of a Task that is assigned to it, under the current assignment
 //   id;
 //   - an assignment id is never used twice, and no agent has more Tasks than its capacity;
 //   - a Task succeeds only by the report of the agent that it is assigned to, and never twice;
+//   - a service's Task succeeds by what that service made under the current assignment, and one that is
+//     AtMostOnce is taken once, whoever asks;
 //   - attempts are counted one by one, and there are no more than the Task allows;
 //   - what the operator writes fits the schemas of the CRDs;
 //   - schedules are neither lost nor doubled: schedule_rules.h;
@@ -27,6 +29,7 @@
 #include "tests/simulation/lock_rules.h"
 #include "tests/simulation/run_rules.h"
 #include "tests/simulation/schedule_rules.h"
+#include "tests/simulation/services.h"
 
 namespace convoke::simulation {
 
@@ -34,9 +37,12 @@ namespace convoke::simulation {
 inline constexpr char kOperatorPrefix[] = "operator-";
 inline constexpr char kAgentPrefix[] = "agent-";
 
-class Observer {
+class Observer final : public ServiceListener {
  public:
   Observer(fakes::FakeApiServer& server, Clock& clock);
+
+  void service_took(const std::string& task_uid, const std::string& assignment) override;
+  void service_succeeded(const std::string& assignment) override { service_results_.insert(assignment); }
 
   const std::vector<std::string>& violations() const { return violations_; }
   std::size_t task_writes() const { return task_writes_; }
@@ -57,6 +63,7 @@ class Observer {
   void judge_assignment(const Json& before, const Json& after);
   void judge_attempts(const Json& before, const Json& after);
   void judge_success(const Json& after);
+  void judge_service_result(const Json& task);
   void count_active(const Json* before, const Json* after);
   void judge_shared_result(const Json& task);
   void judge_ended_run(const Json& run);
@@ -76,6 +83,10 @@ class Observer {
   std::map<std::string, int> capacities_;                    // the highest that each agent ever had
   // Of AtMostOnce Tasks, by uid: the assignments that were started.
   std::map<std::string, std::set<std::string>> starts_;
+  std::map<std::string, Json> at_most_once_;  // such Tasks by uid, as they were created
+  std::set<std::string> service_agents_;
+  std::set<std::string> taken_;            // of those: the uids of what a service took
+  std::set<std::string> service_results_;  // the assignments that a service said were successful
   std::set<std::pair<std::string, std::string>> succeeded_;  // name and idempotencyKey of Tasks
   LockRules locks_;
   const fakes::CrdSchema task_schema_{"tasks"};

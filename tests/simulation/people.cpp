@@ -11,6 +11,7 @@
 #include "reconcilers/api/workflow_run.h"
 #include "reconcilers/task/lock_lease.h"
 #include "tests/simulation/flows.h"
+#include "tests/simulation/services.h"
 
 namespace convoke::simulation {
 namespace {
@@ -36,8 +37,18 @@ std::string People::agent_name(int number) {
   return "agent" + std::to_string(number);
 }
 
-void People::create_agents(int count) {
+std::string People::service_name(int number) {
+  return "service" + std::to_string(number);
+}
+
+std::string People::any_builder() {
+  const int number = dice_.below(agents_ + services_);
+  return number < agents_ ? agent_name(number) : service_name(number - agents_);
+}
+
+void People::create_agents(int count, int services) {
   agents_ = count;
+  services_ = services;
   for (int i = 0; i < count; ++i) {
     const Json capabilities = i == 0 ? Json{"*"} : Json{"build", "kind" + std::to_string(i % 2)};
     Json spec = {{"capabilities", capabilities},
@@ -47,6 +58,17 @@ void People::create_agents(int count) {
                  {"heartbeat", {{"interval", "10s"}, {"timeout", "30s"}}}};
     if (dice_.chance(30)) spec["rateLimit"] = {{"tasksPerMinute", 60}, {"burst", 2}};
     server_.put(api::kAgent, {{"metadata", metadata(agent_name(i))}, {"spec", spec}});
+  }
+  for (int i = 0; i < services; ++i) {
+    const Json http = {{"url", Services::url(service_name(i))},
+                       {"timeout", "5s"},
+                       {"pollInterval", "1s"},
+                       {"healthPath", "/health"}};
+    const Json spec = {{"capabilities", {"build"}},
+                       {"capacity", 1 + dice_.below(4)},
+                       {"dispatch", {{"mode", "HTTP"}, {"http", http}}},
+                       {"heartbeat", {{"interval", "10s"}, {"timeout", "30s"}}}};
+    server_.put(api::kAgent, {{"metadata", metadata(service_name(i))}, {"spec", spec}});
   }
 }
 
@@ -86,7 +108,7 @@ void People::add_constraints(Json& spec) {
   if (dice_.chance(20)) spec["timeout"] = seconds(2 + dice_.below(20));
   if (dice_.chance(10)) {
     spec["type"] = "build";  // which every agent can do
-    spec["agentName"] = agent_name(dice_.below(agents_));
+    spec["agentName"] = any_builder();
   }
   if (dice_.chance(10)) spec["deadline"] = seconds(20 + dice_.below(100));
   if (dice_.chance(5)) spec["suspend"] = true;
@@ -172,7 +194,7 @@ void People::edit_task(Json& task) {
   } else {
     // Every agent can build; for the rest only the first has what it takes.
     const bool builds = task["spec"].value("type", "") == "build";
-    task["spec"]["agentName"] = agent_name(builds ? dice_.below(agents_) : 0);
+    task["spec"]["agentName"] = builds ? any_builder() : agent_name(0);
   }
 }
 
@@ -230,9 +252,8 @@ void People::edit_schedule() {
   if (schedules_.empty()) return;
   const auto& name = dice_.of(schedules_);
   say_("edit " + name);
-  server_.edit(api::kWorkflow, {kNamespace, name}, [](Json& edited) {
-    edited["spec"]["suspend"] = !edited["spec"].value("suspend", false);
-  });
+  server_.edit(api::kWorkflow, {kNamespace, name},
+               [](Json& edited) { edited["spec"]["suspend"] = !edited["spec"].value("suspend", false); });
 }
 
 void People::suspend_schedules(bool suspended) {

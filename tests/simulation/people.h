@@ -21,7 +21,8 @@ class People {
 
   People(fakes::FakeApiServer& server, Clock& clock, Dice& dice, Say say);
 
-  void create_agents(int count);
+  // `services` more are services, of the names that service_name() gives.
+  void create_agents(int count, int services);
   void create_workflows();
   // Some of schedules() in flows.h.
   void create_schedules();
@@ -40,11 +41,13 @@ class People {
   int tasks() const { return tasks_; }
   bool has_schedules() const { return !schedules_.empty(); }
   static std::string agent_name(int number);
+  static std::string service_name(int number);
 
  private:
   void add_constraints(Json& spec);
   void add_coordination(Json& spec);
   void edit_task(Json& task);
+  std::string any_builder();
   void edit_run(Json& run);
   void approve_all();
   template <class Change>
@@ -55,6 +58,7 @@ class People {
   Dice& dice_;
   const Say say_;
   int agents_ = 0;
+  int services_ = 0;
   int workflows_ = 0;
   int tasks_ = 0;
   int runs_ = 0;

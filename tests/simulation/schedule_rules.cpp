@@ -11,9 +11,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How long after its time a run comes when nothing goes wrong; with Replace, the run before it must end first.
+// How long after its time a run comes when nothing goes wrong.
 constexpr Duration kSoon = 20s;
-constexpr Duration kSoonAfterCancellation = 50s;
 
 // From the decision that a run begins in time to its create, with the client's own attempts to send it again.
 constexpr Duration kSendingTakes = 15s;
@@ -75,9 +74,13 @@ std::vector<ScheduleRules::Schedule> ScheduleRules::schedules_of(const Json& wor
   for (const Json& trigger : workflow["spec"].value("triggers", Json::array())) {
     if (trigger["type"] != "Schedule") continue;
     const Json& wanted = trigger["schedule"];
-    Schedule schedule{trigger.value("name", "schedule"), wanted.value("concurrencyPolicy", "Allow"), {},
-                      period_of(wanted["cron"]), wanted.contains("timeZone") ? kKathmandu : 0};
-    if (wanted.contains("startingDeadline")) schedule.deadline = *parse_duration(wanted["startingDeadline"]);
+    Schedule schedule{trigger.value("name", "schedule"),
+                      wanted.value("concurrencyPolicy", "Allow"),
+                      {},
+                      period_of(wanted["cron"]),
+                      wanted.contains("timeZone") ? kKathmandu : 0};
+    if (wanted.contains("startingDeadline"))
+      schedule.deadline = *parse_duration(wanted["startingDeadline"].get<std::string>());
     found.push_back(std::move(schedule));
   }
   return found;
@@ -125,7 +128,7 @@ void ScheduleRules::see_run_created(const Json& run, WallTime now) {
       violated_(run, "begins beside the run for " + show(other) + ", with " + schedule->policy);
     }
   }
-  if (!runs.insert({*minute, {.created = now}}).second) {
+  if (!runs.try_emplace(*minute, Run{.created = now}).second) {
     violated_(run, "is the second one for " + show(*minute));
   }
 }
@@ -185,7 +188,8 @@ void ScheduleRules::judge_row(const Json& before, const Json& after, const Sched
   // It begins now: what came before was never due.
   const auto next = whole_minute(row["nextScheduleTime"]);
   const auto last = whole_minute(row.value("lastScheduleTime", ""));
-  if (!next || !schedule.has(*next) || *next > schedule.next_after(minute_of(now)) || (last && *next <= *last)) {
+  if (!next || !schedule.has(*next) || *next > schedule.next_after(minute_of(now)) ||
+      (last && *next <= *last)) {
     violated_(after, "begins its schedule with " + row["nextScheduleTime"].get<std::string>());
   }
 }
@@ -221,7 +225,8 @@ void ScheduleRules::judge_latest(const Json& workflow, const Json& row, const Sc
                                  Minute latest, bool was_left_out, WallTime now) {
   const Runs& runs = runs_[{text(workflow, "/metadata/name"), schedule.trigger}];
   if (runs.contains(latest)) {
-    if (row.value("lastScheduleTime", "") != show(latest)) violated_(workflow, "does not record " + show(latest));
+    if (row.value("lastScheduleTime", "") != show(latest))
+      violated_(workflow, "does not record " + show(latest));
   } else if (was_left_out) {
     if (schedule.policy != "Forbid" || !went_on(runs, latest, now)) {
       violated_(workflow, "leaves " + show(latest) + " out, and no run goes on");
@@ -233,18 +238,28 @@ void ScheduleRules::judge_latest(const Json& workflow, const Json& row, const Sc
 
 // --- While nothing goes wrong ---
 
+// With Replace a run comes when those before it have ended, however long that takes.
+WallTime ScheduleRules::free_from(const Schedule& schedule, const Runs& runs, Minute time, WallTime to) {
+  WallTime free = time_of(time);
+  for (const auto& [other, run] : runs) {
+    if (schedule.policy == "Replace" && other < time) free = std::max(free, run.ended.value_or(to));
+  }
+  return free;
+}
+
 void ScheduleRules::judge_calm(const Json& workflow, WallTime from, WallTime to) {
   for (const Schedule& schedule : schedules_of(workflow)) {
-    const Duration soon = schedule.policy == "Replace" ? kSoonAfterCancellation : kSoon;
     const Runs& runs = runs_[{text(workflow, "/metadata/name"), schedule.trigger}];
-    for (Minute time = schedule.next_after(minute_of(from)); time_of(time) + soon <= to;
+    for (Minute time = schedule.next_after(minute_of(from)); time_of(time) + kSoon <= to;
          time = schedule.next_after(time)) {
+      const WallTime free = free_from(schedule, runs, time, to);
       const auto run = runs.find(time);
-      const bool came = run != runs.end() && run->second.created <= time_of(time) + soon;
-      const bool may_be_left_out = schedule.policy == "Forbid" && went_on(runs, time, time_of(time) + soon);
-      if (!came && !may_be_left_out) {
-        violated_(workflow, "has no run of " + schedule.trigger + " for " + show(time) +
-                                ", and nothing went wrong");
+      const bool came = run != runs.end() && run->second.created <= free + kSoon;
+      const bool is_left_out = schedule.policy == "Forbid" && went_on(runs, time, time_of(time) + kSoon);
+      const bool is_replaced = free + kSoon > std::min(to, time_of(schedule.next_after(time)));
+      if (!came && !is_left_out && !is_replaced) {
+        violated_(workflow,
+                  "has no run of " + schedule.trigger + " for " + show(time) + ", and nothing went wrong");
       }
     }
   }

@@ -1,7 +1,8 @@
 // What must hold of the runs that schedules start: a model of their own, in whole minutes.
 //
 //   - no time has two runs, not even when the first was deleted; no run comes before its time;
-//   - from one recorded status to the next every time is accounted for: it has its run, or was missed, or left
+//   - from one recorded status to the next every time is accounted for: it has its run, or was missed, or
+//   left
 //     out. Only times after which another came are missed, or those whose startingDeadline has passed; only
 //     Forbid leaves one out, and only while a run goes on;
 //   - with Forbid and Replace no run begins beside another one, and nobody but Replace ends one;
@@ -14,7 +15,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,7 +41,7 @@ class ScheduleRules {
   using Minute = std::int64_t;  // since 1970
   struct Run {
     WallTime created;
-    std::optional<WallTime> ended;
+    std::optional<WallTime> ended = {};
     bool retried = false;  // by people, who may do that at any time
     bool deleted = false;
   };
@@ -68,6 +68,7 @@ class ScheduleRules {
   void judge_latest(const Json& workflow, const Json& row, const Schedule& schedule, Minute latest,
                     bool was_left_out, WallTime now);
   static bool went_on(const Runs& runs, Minute from, WallTime to);
+  static WallTime free_from(const Schedule& schedule, const Runs& runs, Minute time, WallTime to);
 
   Violated violated_;
   std::map<std::pair<std::string, std::string>, Runs> runs_;  // by Workflow and trigger

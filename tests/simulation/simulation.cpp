@@ -21,6 +21,7 @@
 #include "tests/simulation/observer.h"
 #include "tests/simulation/operator_process.h"
 #include "tests/simulation/people.h"
+#include "tests/simulation/services.h"
 
 namespace convoke::simulation {
 namespace {
@@ -30,6 +31,7 @@ using fakes::Fault;
 
 constexpr int kOperators = 2;
 constexpr int kAgents = 4;
+constexpr int kServices = 2;
 // After this long without faults all must be done: two leases, two lost heartbeats and a few retries fit in.
 constexpr Duration kTimeToEnd = 30min;
 // Of five seconds each, after all has ended.
@@ -44,7 +46,8 @@ class Simulation {
       : options_(options),
         dice_(options.seed),
         clock_({.seed = dice_.seed()}),
-        observer_(prepared(), clock_) {}
+        observer_(prepared(), clock_),
+        services_{clock_, dice_.seed(), dice_.between(1ms, 50ms), observer_} {}
 
   Outcome run();
 
@@ -71,6 +74,7 @@ class Simulation {
   void network_fault();
   void operator_trouble();
   void agent_trouble();
+  void service_trouble();
   void isolate(const std::string& client);
   void freeze(OperatorProcess& process);
 
@@ -86,6 +90,7 @@ class Simulation {
   fakes::FakeClock clock_;
   fakes::FakeApiServer server_{clock_};
   Observer observer_;
+  Services services_;
   std::vector<std::unique_ptr<OperatorProcess>> operators_{kOperators};
   std::vector<std::unique_ptr<OperatorProcess>> dead_operators_;
   std::vector<std::unique_ptr<Agent>> agents_{kAgents};
@@ -104,7 +109,7 @@ void Simulation::set_up() {
   server_.set_history_limit(dice_.chance(30) ? 20 : 10000);
   server_.set_streaming_lists(dice_.chance(70));
   for (int i = 0; i < kAgents; ++i) skews_.push_back(dice_.chance(50) ? Duration(0) : dice_.between(-1h, 1h));
-  people_.create_agents(kAgents);
+  people_.create_agents(kAgents, kServices);
   people_.create_workflows();
   people_.create_schedules();
   for (int i = 0; i < kAgents; ++i) start_agent(i);
@@ -115,7 +120,7 @@ void Simulation::start_operator(int number) {
   const std::string client = kOperatorPrefix + std::to_string(++lives_);
   say("start " + client);
   operators_[static_cast<std::size_t>(number)] = std::make_unique<OperatorProcess>(
-      server_, clock_, client, dice_.seed(), options_.verbose ? make_stderr_sink() : nullptr);
+      server_, services_, clock_, client, dice_.seed(), options_.verbose ? make_stderr_sink() : nullptr);
 }
 
 void Simulation::start_agent(int number) {
@@ -254,6 +259,17 @@ void Simulation::agent_trouble() {
   start_agent(number);
 }
 
+void Simulation::service_trouble() {
+  const std::string service = People::service_name(dice_.below(kServices));
+  if (dice_.chance(50)) {
+    say("crash " + service);
+    return services_.crash(service);
+  }
+  say("take down " + service);
+  services_.set_down(service, true);
+  later(dice_.between(1s, 60s), [this, service] { services_.set_down(service, false); });
+}
+
 void Simulation::step() {
   const int what = dice_.below(100);
   if (what < 26) {
@@ -276,8 +292,10 @@ void Simulation::step() {
     something_breaks();
   } else if (what < 91) {
     operator_trouble();
-  } else {
+  } else if (what < 97) {
     agent_trouble();
+  } else {
+    service_trouble();
   }
   pass(dice_.chance(80) ? dice_.between(Duration(1ms), Duration(500ms))
                         : dice_.between(Duration(1s), Duration(20s)));
@@ -288,6 +306,7 @@ void Simulation::step() {
 void Simulation::calm_down() {
   say("no more faults");
   server_.clear_faults();
+  services_.set_faulty(false);
   for (const Later& entry : later_) entry.action();
   later_.clear();
   revive();
