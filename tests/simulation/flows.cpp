@@ -90,6 +90,28 @@ Json gated() {
                step("deploy", {kGate}, 3)});
 }
 
+// Runs every minute or few, and tells each run its time.
+Json trigger(const std::string& name, const std::string& cron, const std::string& policy,
+             const Json& more = Json::object()) {
+  Json schedule = {
+      {"cron", cron}, {"concurrencyPolicy", policy}, {"parameters", {{"at", "$(schedule.time)"}}}};
+  schedule.merge_patch(more);
+  return {{"type", "Schedule"}, {"name", name}, {"schedule", schedule}};
+}
+
+Json scheduled(Json triggers, Json steps, const Json& more = Json::object()) {
+  Json spec =
+      flow(std::move(steps), {{"parameters", {{{"name", "at"}, {"type", "String"}, {"default", ""}}}}});
+  spec["triggers"] = std::move(triggers);
+  spec.merge_patch(more);
+  return spec;
+}
+
+// Longer than a minute, so that the next time finds it at work.
+Json slow() {
+  return {bare("pause", Json::array(), {{"wait", {{"duration", "70s"}}}}), step("work", {"pause"}, 3)};
+}
+
 }  // namespace
 
 std::string flow_name(int number) {
@@ -107,6 +129,25 @@ std::vector<Json> flows() {
           machine(),
           nested(),
           gated()};
+}
+
+std::string schedule_name(int number) {
+  return "clock" + std::to_string(number);
+}
+
+std::vector<Json> schedules() {
+  const Json quick = Json::array({step("one", Json::array(), 3)});
+  const Json few = {{"succeeded", 1}, {"failed", 1}};
+  return {scheduled(Json::array({trigger("minute", "* * * * *", "Allow")}), quick),
+          scheduled(Json::array({trigger("patient", "* * * * *", "Forbid")}), slow()),
+          scheduled(Json::array({trigger("hasty", "* * * * *", "Replace")}), slow(),
+                    {{"finally", {step("clean", Json::array(), 3)}}}),
+          scheduled(Json::array({trigger("far", "*/4 * * * *", "Allow",
+                                         {{"timeZone", "Asia/Kathmandu"}, {"startingDeadline", "20s"}})}),
+                    quick, {{"historyLimits", few}}),
+          scheduled(Json::array(
+                        {trigger("even", "*/2 * * * *", "Allow"), trigger("third", "*/3 * * * *", "Forbid")}),
+                    quick, {{"historyLimits", few}})};
 }
 
 }  // namespace convoke::simulation

@@ -1,4 +1,5 @@
-// The Workflows of a simulation: each shape of work once, short enough to be judged by run_rules.h.
+// The Workflows of a simulation: each shape of work once, short enough to be judged by run_rules.h, and
+// schedules with every policy, for schedule_rules.h.
 #pragma once
 
 #include <string>
@@ -13,5 +14,9 @@ inline constexpr char kGate[] = "gate";  // the name of every step that people a
 // The specs, in the order of their names.
 std::vector<Json> flows();
 std::string flow_name(int number);
+
+// Those that start runs of their own.
+std::vector<Json> schedules();
+std::string schedule_name(int number);
 
 }  // namespace convoke::simulation

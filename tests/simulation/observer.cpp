@@ -101,7 +101,8 @@ Json without_report(Json task) {
 Observer::Observer(fakes::FakeApiServer& server, Clock& clock)
     : server_(server),
       clock_(clock),
-      runs_([this](const Json& object, const std::string& rule) { violated(object, rule); }) {
+      runs_([this](const Json& object, const std::string& rule) { violated(object, rule); }),
+      schedules_([this](const Json& object, const std::string& rule) { violated(object, rule); }) {
   const auto watch = [&server](const kube::ResourceType& type, std::vector<std::string> fields, auto see) {
     fakes::TypeOptions options;
     options.selectable_fields = std::move(fields);
@@ -116,8 +117,12 @@ Observer::Observer(fakes::FakeApiServer& server, Clock& clock)
         [this](const WriteReview& write) { see_task(write); });
   watch(api::kWorkflowRun, {"spec.workflowName", "status.phase"},
         [this](const WriteReview& write) { see_run(write); });
+  watch(api::kWorkflow, {"status.phase"}, [this](const WriteReview& write) { see_workflow(write); });
   watch(api::kAgent, {"spec.type", "status.phase"}, [this](const WriteReview& write) {
     judge_schema(write, agent_schema_);
+    if (text(write.after, "/spec/dispatch/mode") == "HTTP") {
+      service_agents_.insert(text(write.after, "/metadata/name"));
+    }
     int& capacity = capacities_[text(write.after, "/metadata/name")];
     capacity = std::max(capacity, number(write.after, "/spec/capacity", 10));
   });
@@ -147,7 +152,12 @@ void Observer::see_task(const WriteReview& write) {
   const bool is_by_person = !is_from(write.client, kAgentPrefix) && !is_from(write.client, kOperatorPrefix);
   if (is_by_person) edits_[text(write.after, "/metadata/name")].push_back(clock_.monotonic_now());
   see_child(write);
-  if (write.operation == "CREATE") return;
+  if (write.operation == "CREATE") {
+    if (text(write.after, "/spec/delivery") == "AtMostOnce") {
+      at_most_once_[text(write.after, "/metadata/uid")] = write.after;
+    }
+    return;
+  }
   if (write.operation == "DELETE") {
     count_active(write.before, nullptr);
     (void)locks_.see(write.before, nullptr);
@@ -186,6 +196,17 @@ void Observer::judge_start(const Json& after) {
   auto& starts = starts_[text(after, "/metadata/uid")];
   starts.insert(text(after, "/status/report/assignmentID"));
   if (starts.size() > 1) violated(after, "is AtMostOnce, and was started a second time");
+}
+
+// A real service may not look at its Idempotency-Key.
+void Observer::service_took(const std::string& task_uid, const std::string& assignment) {
+  const auto task = at_most_once_.find(task_uid);
+  if (task == at_most_once_.end()) return;
+  auto& starts = starts_[task_uid];
+  starts.insert(assignment);
+  if (starts.size() > 1 || !taken_.insert(task_uid).second) {
+    violated(task->second, "is AtMostOnce, and a service got it a second time");
+  }
 }
 
 void Observer::judge_phase(const Json& before, const Json& after) {
@@ -235,6 +256,17 @@ void Observer::judge_success(const Json& after) {
       text(after, "/status/report/assignmentID") != text(after, "/status/assignment/id")) {
     violated(after, "succeeded without the report of the agent that has it");
   }
+  judge_service_result(after);
+}
+
+void Observer::judge_service_result(const Json& task) {
+  const auto agent = service_agents_.find(text(task, "/status/agentName"));
+  if (agent == service_agents_.end()) return;
+  const auto id = text(task, "/status/assignment/id");
+  if (text(task, "/status/report/outputs/assignment") != id ||
+      text(task, "/status/report/outputs/by") != *agent || !service_results_.contains(id)) {
+    violated(task, "succeeded with a result that " + *agent + " never gave for it");
+  }
 }
 
 // The first one may be deleted by now, and stays known.
@@ -265,7 +297,22 @@ void Observer::see_child(const WriteReview& write) {
   }
 }
 
+void Observer::see_workflow(const WriteReview& write) {
+  if (write.operation == "DELETE") return;
+  judge_schema(write, workflow_schema_);
+  schedules_.see_workflow(write.before, write.after, is_from(write.client, kOperatorPrefix),
+                          clock_.wall_now());
+}
+
 void Observer::see_run(const WriteReview& write) {
+  const bool by_operator = is_from(write.client, kOperatorPrefix);
+  if (write.operation == "CREATE") {
+    schedules_.see_run_created(write.after, clock_.wall_now());
+  } else if (write.operation == "DELETE") {
+    schedules_.see_run_deleted(*write.before, by_operator);
+  } else {
+    schedules_.see_run_changed(*write.before, write.after, by_operator, clock_.wall_now());
+  }
   see_child(write);
   if (write.operation != "DELETE") judge_schema(write, run_schema_);
   if (write.operation != "UPDATE" || !is_from(write.client, kOperatorPrefix)) return;
@@ -290,6 +337,10 @@ void Observer::judge_the_end() {
   judge_conflicts();
 }
 
+void Observer::judge_calm(WallTime from, WallTime to) {
+  for (const Json& workflow : server_.objects(api::kWorkflow)) schedules_.judge_calm(workflow, from, to);
+}
+
 // Every agent lives when all is over.
 void Observer::judge_agents() {
   for (const Json& agent : server_.objects(api::kAgent)) {
@@ -299,7 +350,8 @@ void Observer::judge_agents() {
 }
 
 // Whoever reads its own writes never meets a conflict with itself. Writes of the spec and of the status are
-// different reconcilers' and may meet.
+// different reconcilers' and may meet, and so are those that replace a status and those that patch it for a
+// service.
 void Observer::judge_conflicts() {
   struct Accepted {
     std::string path;
@@ -312,6 +364,7 @@ void Observer::judge_conflicts() {
     const std::string object = path.ends_with("/status") ? path.substr(0, path.rfind('/')) : path;
     const auto before = last.find(object);
     const bool is_own = before != last.end() && before->second.path == path &&
+                        before->second.write.method == write.method &&
                         before->second.write.client == write.client && before->second.write.was_answered &&
                         is_from(write.client, kOperatorPrefix);
     if (write.status == 409 && is_own && !was_edited(path, before->second.write.time, write.time)) {

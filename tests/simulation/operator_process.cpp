@@ -17,14 +17,14 @@ programs::Invocation invocation() {
   config.serve.address = "";
   config.leader_election.namespace_ = "default";
   // Fewer threads make a simulation faster; two workers are enough to meet each other.
-  config.workers = {.task = 2, .workflow_run = 2, .workflow = 1, .agent = 1, .dispatch = 1};
+  config.workers = {.task = 2, .workflow_run = 2, .workflow = 1, .agent = 1, .dispatch = 4};
   config.drain = std::chrono::seconds(5);
   return invocation;
 }
 
 }  // namespace
 
-OperatorProcess::OperatorProcess(fakes::FakeApiServer& server, fakes::FakeClock& clock,
+OperatorProcess::OperatorProcess(fakes::FakeApiServer& server, Services& services, fakes::FakeClock& clock,
                                  const std::string& client, std::uint64_t seed, std::shared_ptr<LogSink> log)
     : server_(server),
       clock_(clock),
@@ -33,12 +33,13 @@ OperatorProcess::OperatorProcess(fakes::FakeApiServer& server, fakes::FakeClock&
       log_(std::make_shared<LevelSink>(log != nullptr ? std::move(log) : std::make_shared<Nowhere>(),
                                        LogLevel::Info)),
       transport_(server.connect(client)),
+      agents_(services.connect(clock_)),
       operator_(std::make_unique<programs::Operator>(
           invocation(),
           programs::OperatorEnvironment{
               clock_, *random_, *transport_,
               Logger(log_, clock_, LogLevel::Info, LogFormat::Text).with({{"process", client}}), *log_,
-              "fake", client})),
+              "fake", client, agents_.get()})),
       thread_(clock.start_thread(client, [this] {
         (void)operator_->run();
         ended_ = true;
@@ -61,6 +62,7 @@ void OperatorProcess::thaw() {
 
 void OperatorProcess::kill() {
   server_.partition(client_, true);
+  agents_->cut();
   thaw();
   operator_->request_stop();
 }

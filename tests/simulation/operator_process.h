@@ -7,7 +7,7 @@
 // kill() cuts it off from the API server for ever, as SIGKILL would, at whatever call it is in; its threads
 // then end by themselves while the simulation goes on. stop() is SIGTERM.
 //
-// Thread safety: for the driver. Ownership: server and clock outlive it.
+// Thread safety: for the driver. Ownership: server, services and clock outlive it.
 #pragma once
 
 #include <atomic>
@@ -20,13 +20,14 @@
 #include "programs/operator/operator.h"
 #include "tests/fakes/fake_api_server.h"
 #include "tests/fakes/freezable_clock.h"
+#include "tests/simulation/services.h"
 
 namespace convoke::simulation {
 
 class OperatorProcess {
  public:
-  OperatorProcess(fakes::FakeApiServer& server, fakes::FakeClock& clock, const std::string& client,
-                  std::uint64_t seed, std::shared_ptr<LogSink> log);
+  OperatorProcess(fakes::FakeApiServer& server, Services& services, fakes::FakeClock& clock,
+                  const std::string& client, std::uint64_t seed, std::shared_ptr<LogSink> log);
   ~OperatorProcess();
 
   void freeze();
@@ -43,6 +44,7 @@ class OperatorProcess {
   std::unique_ptr<Random> random_;
   std::shared_ptr<LevelSink> log_;
   std::unique_ptr<kube::Transport> transport_;
+  std::unique_ptr<Services::Connection> agents_;
   std::unique_ptr<programs::Operator> operator_;
   std::atomic<bool> ended_ = false;
   std::unique_ptr<Thread> thread_;

@@ -11,6 +11,7 @@
 #include "reconcilers/api/workflow_run.h"
 #include "reconcilers/task/lock_lease.h"
 #include "tests/simulation/flows.h"
+#include "tests/simulation/services.h"
 
 namespace convoke::simulation {
 namespace {
@@ -36,8 +37,18 @@ std::string People::agent_name(int number) {
   return "agent" + std::to_string(number);
 }
 
-void People::create_agents(int count) {
+std::string People::service_name(int number) {
+  return "service" + std::to_string(number);
+}
+
+std::string People::any_builder() {
+  const int number = dice_.below(agents_ + services_);
+  return number < agents_ ? agent_name(number) : service_name(number - agents_);
+}
+
+void People::create_agents(int count, int services) {
   agents_ = count;
+  services_ = services;
   for (int i = 0; i < count; ++i) {
     const Json capabilities = i == 0 ? Json{"*"} : Json{"build", "kind" + std::to_string(i % 2)};
     Json spec = {{"capabilities", capabilities},
@@ -48,11 +59,32 @@ void People::create_agents(int count) {
     if (dice_.chance(30)) spec["rateLimit"] = {{"tasksPerMinute", 60}, {"burst", 2}};
     server_.put(api::kAgent, {{"metadata", metadata(agent_name(i))}, {"spec", spec}});
   }
+  for (int i = 0; i < services; ++i) {
+    const Json http = {{"url", Services::url(service_name(i))},
+                       {"timeout", "5s"},
+                       {"pollInterval", "1s"},
+                       {"healthPath", "/health"}};
+    const Json spec = {{"capabilities", {"build"}},
+                       {"capacity", 1 + dice_.below(4)},
+                       {"dispatch", {{"mode", "HTTP"}, {"http", http}}},
+                       {"heartbeat", {{"interval", "10s"}, {"timeout", "30s"}}}};
+    server_.put(api::kAgent, {{"metadata", metadata(service_name(i))}, {"spec", spec}});
+  }
 }
 
 void People::create_workflows() {
   for (const auto& spec : flows()) {
     server_.put(api::kWorkflow, {{"metadata", metadata(flow_name(workflows_++))}, {"spec", spec}});
+  }
+}
+
+void People::create_schedules() {
+  const auto specs = schedules();
+  for (int i = 0; i < static_cast<int>(specs.size()); ++i) {
+    if (!dice_.chance(50)) continue;
+    server_.put(api::kWorkflow,
+                {{"metadata", metadata(schedule_name(i))}, {"spec", specs[static_cast<std::size_t>(i)]}});
+    schedules_.push_back(schedule_name(i));
   }
 }
 
@@ -76,7 +108,7 @@ void People::add_constraints(Json& spec) {
   if (dice_.chance(20)) spec["timeout"] = seconds(2 + dice_.below(20));
   if (dice_.chance(10)) {
     spec["type"] = "build";  // which every agent can do
-    spec["agentName"] = agent_name(dice_.below(agents_));
+    spec["agentName"] = any_builder();
   }
   if (dice_.chance(10)) spec["deadline"] = seconds(20 + dice_.below(100));
   if (dice_.chance(5)) spec["suspend"] = true;
@@ -162,7 +194,7 @@ void People::edit_task(Json& task) {
   } else {
     // Every agent can build; for the rest only the first has what it takes.
     const bool builds = task["spec"].value("type", "") == "build";
-    task["spec"]["agentName"] = agent_name(builds ? dice_.below(agents_) : 0);
+    task["spec"]["agentName"] = builds ? any_builder() : agent_name(0);
   }
 }
 
@@ -216,6 +248,21 @@ void People::break_lock() {
        [](Json& edited) { edited["metadata"]["annotations"][task::kBreakLockAnnotation] = "by the dice"; });
 }
 
+void People::edit_schedule() {
+  if (schedules_.empty()) return;
+  const auto& name = dice_.of(schedules_);
+  say_("edit " + name);
+  server_.edit(api::kWorkflow, {kNamespace, name},
+               [](Json& edited) { edited["spec"]["suspend"] = !edited["spec"].value("suspend", false); });
+}
+
+void People::suspend_schedules(bool suspended) {
+  for (const auto& name : schedules_) {
+    server_.edit(api::kWorkflow, {kNamespace, name},
+                 [&](Json& edited) { edited["spec"]["suspend"] = suspended; });
+  }
+}
+
 void People::let_all_end() {
   for (const Json& agent : server_.objects(api::kAgent)) {
     edit(api::kAgent, agent, [](Json& edited) { edited["spec"]["cordoned"] = false; });
@@ -225,6 +272,7 @@ void People::let_all_end() {
       edit(*type, object, [](Json& edited) { edited["spec"]["suspend"] = false; });
     }
   }
+  suspend_schedules(false);
   approve_all();
 }
 

@@ -1,5 +1,6 @@
 #include "tests/simulation/simulation.h"
 
+#include <algorithm>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -20,6 +21,7 @@
 #include "tests/simulation/observer.h"
 #include "tests/simulation/operator_process.h"
 #include "tests/simulation/people.h"
+#include "tests/simulation/services.h"
 
 namespace convoke::simulation {
 namespace {
@@ -29,10 +31,14 @@ using fakes::Fault;
 
 constexpr int kOperators = 2;
 constexpr int kAgents = 4;
+constexpr int kServices = 2;
 // After this long without faults all must be done: two leases, two lost heartbeats and a few retries fit in.
 constexpr Duration kTimeToEnd = 30min;
 // Of five seconds each, after all has ended.
 constexpr int kQuietRounds = 24;
+// After the last fault: until schedules are kept again, and how long they are watched then.
+constexpr Duration kTimeToCalm = 60s;
+constexpr Duration kCalm = 3min;
 
 class Simulation {
  public:
@@ -40,7 +46,8 @@ class Simulation {
       : options_(options),
         dice_(options.seed),
         clock_({.seed = dice_.seed()}),
-        observer_(prepared(), clock_) {}
+        observer_(prepared(), clock_),
+        services_{clock_, dice_.seed(), dice_.between(1ms, 50ms), observer_} {}
 
   Outcome run();
 
@@ -58,6 +65,8 @@ class Simulation {
   void step();
   void pass(Duration duration);
   void calm_down();
+  void watch_schedules();
+  Duration to_next_minute() const;
   void say(const std::string& what);
 
   // Misfortune
@@ -65,10 +74,13 @@ class Simulation {
   void network_fault();
   void operator_trouble();
   void agent_trouble();
+  void service_trouble();
   void isolate(const std::string& client);
   void freeze(OperatorProcess& process);
 
   void start_operator(int number);
+  // Those that ended because they lost their leadership.
+  void revive();
   void start_agent(int number);
   std::string any_client();
   void later(Duration delay, std::function<void()> action);
@@ -78,6 +90,7 @@ class Simulation {
   fakes::FakeClock clock_;
   fakes::FakeApiServer server_{clock_};
   Observer observer_;
+  Services services_;
   std::vector<std::unique_ptr<OperatorProcess>> operators_{kOperators};
   std::vector<std::unique_ptr<OperatorProcess>> dead_operators_;
   std::vector<std::unique_ptr<Agent>> agents_{kAgents};
@@ -96,8 +109,9 @@ void Simulation::set_up() {
   server_.set_history_limit(dice_.chance(30) ? 20 : 10000);
   server_.set_streaming_lists(dice_.chance(70));
   for (int i = 0; i < kAgents; ++i) skews_.push_back(dice_.chance(50) ? Duration(0) : dice_.between(-1h, 1h));
-  people_.create_agents(kAgents);
+  people_.create_agents(kAgents, kServices);
   people_.create_workflows();
+  people_.create_schedules();
   for (int i = 0; i < kAgents; ++i) start_agent(i);
   for (int i = 0; i < kOperators; ++i) start_operator(i);
 }
@@ -106,7 +120,7 @@ void Simulation::start_operator(int number) {
   const std::string client = kOperatorPrefix + std::to_string(++lives_);
   say("start " + client);
   operators_[static_cast<std::size_t>(number)] = std::make_unique<OperatorProcess>(
-      server_, clock_, client, dice_.seed(), options_.verbose ? make_stderr_sink() : nullptr);
+      server_, services_, clock_, client, dice_.seed(), options_.verbose ? make_stderr_sink() : nullptr);
 }
 
 void Simulation::start_agent(int number) {
@@ -245,10 +259,25 @@ void Simulation::agent_trouble() {
   start_agent(number);
 }
 
+void Simulation::service_trouble() {
+  const std::string service = People::service_name(dice_.below(kServices));
+  if (dice_.chance(50)) {
+    say("crash " + service);
+    return services_.crash(service);
+  }
+  say("take down " + service);
+  services_.set_down(service, true);
+  later(dice_.between(1s, 60s), [this, service] { services_.set_down(service, false); });
+}
+
 void Simulation::step() {
   const int what = dice_.below(100);
-  if (what < 30) {
+  if (what < 26) {
     for (int i = 1 + dice_.below(4); i > 0; --i) people_.create_task();
+  } else if (what < 28) {
+    people_.edit_schedule();
+  } else if (what < 32) {  // so that what goes wrong next meets the schedules at work
+    pass(std::max(Duration(0), to_next_minute() - dice_.between(Duration(0), Duration(100ms))));
   } else if (what < 40) {
     people_.create_run();
   } else if (what < 50) {
@@ -263,8 +292,10 @@ void Simulation::step() {
     something_breaks();
   } else if (what < 91) {
     operator_trouble();
-  } else {
+  } else if (what < 97) {
     agent_trouble();
+  } else {
+    service_trouble();
   }
   pass(dice_.chance(80) ? dice_.between(Duration(1ms), Duration(500ms))
                         : dice_.between(Duration(1s), Duration(20s)));
@@ -275,12 +306,32 @@ void Simulation::step() {
 void Simulation::calm_down() {
   say("no more faults");
   server_.clear_faults();
+  services_.set_faulty(false);
   for (const Later& entry : later_) entry.action();
   later_.clear();
+  revive();
+  people_.let_all_end();
+}
+
+Duration Simulation::to_next_minute() const {
+  return 1min - clock_.wall_now().time_since_epoch() % 1min;
+}
+
+void Simulation::watch_schedules() {
+  pass(kTimeToCalm);
+  const WallTime from = clock_.wall_now();
+  for (Duration passed = {}; passed < kCalm; passed += 5s) {
+    pass(5s);
+    revive();
+  }
+  observer_.judge_calm(from, clock_.wall_now());
+  people_.suspend_schedules(true);
+}
+
+void Simulation::revive() {
   for (int i = 0; i < kOperators; ++i) {
     if (operators_[static_cast<std::size_t>(i)]->has_ended()) start_operator(i);
   }
-  people_.let_all_end();
 }
 
 Outcome Simulation::run() {
@@ -288,6 +339,7 @@ Outcome Simulation::run() {
   set_up();
   for (int i = 0; i < options_.steps && observer_.violations().empty(); ++i) step();
   calm_down();
+  if (people_.has_schedules() && observer_.violations().empty()) watch_schedules();
   const auto has_ended = [](const Json& object) {
     const auto phase = object.value("/status/phase"_json_pointer, "");
     return phase == "Succeeded" || phase == "Failed" || phase == "Cancelled" || phase == "Compensated";
@@ -303,9 +355,7 @@ Outcome Simulation::run() {
   const auto give_up = clock_.monotonic_now() + kTimeToEnd;
   while (observer_.violations().empty() && clock_.monotonic_now() < give_up && !all_ended()) {
     pass(5s);
-    for (int i = 0; i < kOperators; ++i) {
-      if (operators_[static_cast<std::size_t>(i)]->has_ended()) start_operator(i);
-    }
+    revive();
   }
   // Agents are Ready again, and nobody holds a lock any more.
   for (int i = 0; i < kQuietRounds; ++i) pass(5s);

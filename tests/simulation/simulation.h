@@ -1,6 +1,6 @@
-// Convoke under virtual time and faults: two operators, a few agents, people who create, change and delete,
-// and everything that goes wrong with networks, processes and the API server, all from one seed. Start here;
-// observer.h says what must hold.
+// Convoke under virtual time and faults: two operators, a few agents and services, schedules, people who
+// create, change and delete, and everything that goes wrong with networks, processes and the API server, all
+// from one seed. Start here; observer.h says what must hold.
 //
 //   const Outcome outcome = simulate({.seed = 7});   // outcome.violations is empty, or Convoke has a defect
 //
