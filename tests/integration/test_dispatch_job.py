@@ -42,6 +42,10 @@ def job_of(world, task_name):
     return wait_until(found, 30, lambda: f"no Job for {task_name}: {world.status('ctk', task_name)}")
 
 
+def assignment_of(world, task_name):
+    return wait_until(lambda: world.status("ctk", task_name).get("assignment", {}).get("id"), 30)
+
+
 def pod_of(world, task_name):
     uid = job_of(world, task_name)["metadata"]["uid"]
     return wait_until(lambda: world.list("pods", "-l", f"batch.kubernetes.io/controller-uid={uid}"), 30,
@@ -129,10 +133,12 @@ def test_cancel_and_timeout_delete_the_job(jobs):
     world = jobs
     start(world)
     world.apply(task("unwanted", "builder"), task("late", "builder", timeout="3s", retry=NO_RETRY))
-    names = [job_of(world, n)["metadata"]["name"] for n in ("unwanted", "late")]
+    names = [f"{name}-{assignment_of(world, name)}" for name in ("unwanted", "late")]  # that of `late` may be gone before a look
+    assert job_of(world, "unwanted")["metadata"]["name"] == names[0]
     world.kubectl("-n", "default", "patch", "ctk", "unwanted", "--type=merge", "-p", '{"spec":{"cancel":{"reason":"no"}}}')
     assert world.wait_finished("ctk", "unwanted")["phase"] == "Cancelled"
-    assert world.wait_finished("ctk", "late")["reason"] == "Timeout"
+    late = world.wait_finished("ctk", "late")
+    assert late["reason"] == "Timeout" and late["startedAt"], late
     wait_until(lambda: not any(world.get("job", name) for name in names), 30, lambda: "the Jobs stay")
 
 
