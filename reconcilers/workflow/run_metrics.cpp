@@ -27,6 +27,7 @@ constexpr std::pair<api::RunPhase, const char*> kEnds[] = {
     {api::RunPhase::Failed, reason::kTimeout},
     {api::RunPhase::Failed, reason::kInvalidSpec},
     {api::RunPhase::Failed, reason::kInvalidParameters},
+    {api::RunPhase::Failed, reason::kCreatorUnknown},
     {api::RunPhase::Failed, reason::kInvalidDefinition},
     {api::RunPhase::Failed, reason::kInvalidOutput},
     {api::RunPhase::Failed, reason::kRevisionNotFound},

@@ -12,6 +12,17 @@ namespace {
 
 constexpr Duration kDefaultRunTimeout = std::chrono::hours(1);
 
+// How long a step may wait for people, events or a time; zero of one that does none of that, or does not say.
+Duration waiting_time(const api::Step& step) {
+  if (step.approval) {
+    return step.approval->timeout;
+  }
+  if (!step.wait) {
+    return Duration::zero();
+  }
+  return step.timeout ? *step.timeout : parse_duration(step.wait->duration).value_or(Duration::zero());
+}
+
 StopCause recorded_cause(const api::WorkflowRunStatus& status) {
   for (const auto cause : {StopCause::Cancelled, StopCause::Timeout, StopCause::StepFailed}) {
     if (status.reason == reason_of(cause)) {
@@ -183,7 +194,14 @@ void suspend_or_resume(Plan& plan) {
 }
 
 Duration run_timeout(const Definition& definition) {
-  return definition.spec.timeout.value_or(kDefaultRunTimeout);
+  if (definition.spec.timeout) {
+    return *definition.spec.timeout;
+  }
+  Duration time = kDefaultRunTimeout;
+  for (std::size_t i = 0; i < definition.size(); ++i) {
+    time += waiting_time(definition.step(i));
+  }
+  return time;
 }
 
 WallTime run_deadline(const RunSnapshot& snapshot) {

@@ -43,6 +43,7 @@ void cancel_strays(Plan& plan);
 // suspended otherwise.
 void suspend_or_resume(Plan& plan);
 
+// Unless the definition says: an hour, and what its approvals and waits may take.
 Duration run_timeout(const Definition& definition);
 // When the run's time is up.
 WallTime run_deadline(const RunSnapshot& snapshot);

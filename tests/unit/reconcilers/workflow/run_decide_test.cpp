@@ -281,6 +281,17 @@ TEST(RunDecide, TimeoutEndsTheRun) {
   EXPECT_EQ(play.status().message, "timed out after 10m");
 }
 
+TEST(RunDecide, WithoutATimeoutARunHasAnHourAndWhatItsStepsMayWait) {
+  EXPECT_EQ(Play(spec({step("a")})).next().wake_after, Duration(1h));
+  const Json gate = {{"name", "gate"}, {"dependsOn", {"a"}}, {"approval", {{"required", 1}}}};
+  const Json rest = {{"name", "rest"}, {"dependsOn", {"gate"}}, {"wait", {{"duration", "90m"}}}};
+  const Json signal = {{"name", "signal"},
+                       {"dependsOn", {"rest"}},
+                       {"timeout", "2h"},
+                       {"wait", {{"event", {{"type", "done"}}}}}};
+  EXPECT_EQ(Play(spec({step("a"), gate, rest, signal})).next().wake_after, Duration(28h + 30min));
+}
+
 TEST(RunDecide, TheFirstCauseOfTheEndIsKept) {
   Play play(spec({step("a"), step("b")}, {{"timeout", "10m"}}));
   play.next();
