@@ -79,6 +79,8 @@ void People::create_workflows() {
 }
 
 void People::create_schedules() {
+  // They want minutes of virtual time, which cost: one seed in four has some.
+  if (!dice_.chance(25)) return;
   const auto specs = schedules();
   for (int i = 0; i < static_cast<int>(specs.size()); ++i) {
     if (!dice_.chance(50)) continue;

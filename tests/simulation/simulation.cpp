@@ -318,9 +318,9 @@ Duration Simulation::to_next_minute() const {
 }
 
 void Simulation::watch_schedules() {
-  pass(kTimeToCalm);
-  const WallTime from = clock_.wall_now();
-  for (Duration passed = {}; passed < kCalm; passed += 5s) {
+  WallTime from;
+  for (Duration passed = {}; passed < kTimeToCalm + kCalm && observer_.violations().empty(); passed += 5s) {
+    if (passed <= kTimeToCalm) from = clock_.wall_now();
     pass(5s);
     revive();
   }
