@@ -7,11 +7,10 @@ BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config mold libcpprest-dev nloh
   prometheus-cpp-dev libspdlog-dev libcli11-dev libexpected-dev libre2-dev libcctz-dev tzdata libboost-dev
   libcurl4-openssl-dev zlib1g-dev)
 
-# A fresh clone in another folder finds what an earlier one compiled: paths below the checkout count as relative. So does
-# whoever has another language set: it is that of warnings, and there are none.
+# A fresh clone in another folder finds what an earlier one compiled: paths below the checkout count as relative.
 setup_ccache() {
   export CCACHE_DIR=${CCACHE_DIR:-$(cache_dir)/ccache}
-  export CCACHE_BASEDIR=${repo:?} CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=locale CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G}
+  export CCACHE_BASEDIR=${repo:?} CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G}
 }
 
 # configure_build DIR [CMAKE-ARGUMENT...]: makes DIR ready to build in
@@ -28,5 +27,6 @@ build_targets() {
   local dir=$1
   shift
   setup_ccache
-  ninja -C "$dir" "$@"
+  # The language is a part of ccache's keys: the same one for everybody.
+  env -u LC_ALL -u LC_CTYPE -u LC_MESSAGES LANG=C.UTF-8 ninja -C "$dir" "$@"
 }

@@ -51,7 +51,7 @@ class Pair:
         """The one that leads, and another that is ready to."""
         def found():
             ready = [o for o in self.operators if o.alive() and o.ready()]
-            leading = [o for o in ready if leads(o)]
+            leading = [o for o in ready if o.leads()]
             return len(leading) == 1 and len(ready) == 2 and (leading[0], *(o for o in ready if o is not leading[0]))
         return wait_until(found, 60, lambda: f"no leader and standby:\n{self.world.logs()}")
 
@@ -75,13 +75,6 @@ class Pair:
         for proxy in self.proxies.values():
             proxy.heal()
             proxy.close()
-
-
-def leads(operator):
-    try:
-        return operator.leading()
-    except OSError:
-        return False
 
 
 @pytest.fixture
@@ -114,7 +107,7 @@ def test_the_leader_is_killed_with_the_standard_lease(pair, say):
         f"standby {standby.resident_mb():.0f} MB and {shares[1]:.1f} %")
     killed_at = time.monotonic()
     leader.kill()
-    wait_until(lambda: leads(standby), 40, standby.log_tail)
+    wait_until(lambda: standby.leads(), 40, standby.log_tail)
     pause = pair.pause(killed_at)
     say(f"killed, lease of 15 s: no decision for {pause:.1f} s")
     assert pause < 25
@@ -134,7 +127,7 @@ def test_the_leader_is_frozen_past_its_lease_and_woken(pair, say):
     leader, standby = pair.leader_and_standby()
     restarts, frozen_at = leader.restarts, time.monotonic()
     leader.freeze()
-    wait_until(lambda: leads(standby), 30, standby.log_tail)
+    wait_until(lambda: standby.leads(), 30, standby.log_tail)
     say(f"frozen, lease of 3 s: no decision for {pair.pause(frozen_at):.1f} s")
     leader.wake()
     wait_until(lambda: leader.restarts > restarts, 20, lambda: "the deposed leader goes on")
@@ -158,7 +151,7 @@ def test_the_leader_is_cut_off_from_the_api_server(pair, say):
         leader, standby = pair.leader_and_standby()
         proxy, restarts, cut_at = pair.proxies[leader.name], leader.restarts, time.monotonic()
         fault(proxy)
-        wait_until(lambda: leads(standby), 30, standby.log_tail)
+        wait_until(lambda: standby.leads(), 30, standby.log_tail)
         pause = pair.pause(cut_at)
         # Now what the former leader had sent arrives, late.
         proxy.heal()
@@ -176,7 +169,7 @@ def test_what_a_former_leader_sent_is_refused_however_late(pair):
     world.apply(task("held", parameters={"command": "true"}))
     wait_until(lambda: world.status("ctk", "held").get("reason") == "NoEligibleAgent", 20)
     leader.kill()
-    wait_until(lambda: leads(standby), 30, standby.log_tail)
+    wait_until(lambda: standby.leads(), 30, standby.log_tail)
 
     # An assignment as the former leader may have sent it before it died: everything in it is right, but for who sends it.
     late = {"metadata": {"resourceVersion": world.get("ctk", "held")["metadata"]["resourceVersion"]},
@@ -200,7 +193,7 @@ def send_as(world, manager, status_patch):
 
 def test_the_standby_whose_watches_died_silently_leads_with_fresh_caches(pair, say):
     leader = pair.add("operator-a", restart=False)
-    wait_until(lambda: leads(leader), 20)
+    wait_until(lambda: leader.leads(), 20)
     standby = pair.add("operator-b", settings={"watch": {"idleTimeout": "3s"}})
     pair.start_load()
     pair.proxies["operator-b"].stall_established()
@@ -208,7 +201,7 @@ def test_the_standby_whose_watches_died_silently_leads_with_fresh_caches(pair, s
     wait_until(lambda: pair.load.tasks > tasks + 20, 20)  # which the dead watches do not show
     asked_at = time.monotonic()
     assert leader.stop() == 0
-    wait_until(lambda: leads(standby), 30, standby.log_tail)
+    wait_until(lambda: standby.leads(), 30, standby.log_tail)
     say(f"SIGTERM while the standby's watches are dead: no decision for {pair.pause(asked_at):.1f} s")
     pair.assert_nothing_lost_or_doubled()
 
@@ -219,7 +212,7 @@ def test_the_clock_of_the_leaders_node_is_set_by_an_hour(pair, say):
     shifted = pair.add("operator-a", restart=False, environment={
         "LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
-    wait_until(lambda: leads(shifted), 20, shifted.log_tail)
+    wait_until(lambda: shifted.leads(), 20, shifted.log_tail)
     other = pair.add("operator-b", restart=False)
     pair.start_load()
     gate = pair.world.directory / "gate"
@@ -231,16 +224,16 @@ def test_the_clock_of_the_leaders_node_is_set_by_an_hour(pair, say):
         set_clock(offset, change)
         wait_until(lambda: shifted.log().count(f"clock {notice} the API server's") > notices, 20, shifted.log_tail)
         pair.wait_decision()
-        assert leads(shifted), shifted.log_tail()
+        assert shifted.leads(), shifted.log_tail()
     asked_at = time.monotonic()
     assert shifted.stop() == 0
-    wait_until(lambda: leads(other), 20, other.log_tail)
+    wait_until(lambda: other.leads(), 20, other.log_tail)
     say(f"SIGTERM, the leader's clock is an hour ahead: no decision for {pair.pause(asked_at):.1f} s")
     # The one with the wrong clock takes over again, this time from one that was killed.
     shifted.start().wait_ready()  # (an hour behind would make the cluster's new certificates not valid yet)
     killed_at = time.monotonic()
     other.kill()
-    wait_until(lambda: leads(shifted), 20, shifted.log_tail)
+    wait_until(lambda: shifted.leads(), 20, shifted.log_tail)
     say(f"killed, lease of 3 s, the successor's clock is an hour ahead: no decision for {pair.pause(killed_at):.1f} s")
     gate.touch()
     pair.assert_nothing_lost_or_doubled(others=1)
@@ -259,12 +252,12 @@ def test_both_operators_are_upgraded_one_after_the_other(pair, say):
     leader, standby = pair.leader_and_standby()
     for number, operator in enumerate((leader, standby)):
         pair.add(f"new-{number}", election=STANDARD, restart=False)  # a surge: the new one is ready first
-        led, asked_at = leads(operator), time.monotonic()
+        led, asked_at = operator.leads(), time.monotonic()
         assert operator.stop() == 0, operator.log_tail()
         ended = time.monotonic() - asked_at
         pause = pair.pause(asked_at)
         say(f"upgrade under load, lease of 15 s: the {'leader' if led else 'standby'} ended {ended:.2f} s after SIGTERM; no "
             f"decision for {pause:.2f} s")
         assert pause < 10
-    assert sum(leads(o) for o in pair.operators if o.alive()) == 1
+    assert sum(o.leads() for o in pair.operators if o.alive()) == 1
     pair.assert_nothing_lost_or_doubled()

@@ -183,6 +183,13 @@ class Operator(Process):
         assert self.alive(), f"{self.name} ended with {self.child.returncode}:\n{self.log_tail()}"
         return False
 
+    def leads(self):
+        """As leading(); one that ends at this moment does not."""
+        try:
+            return self.leading()
+        except OSError:
+            return False
+
     def leading(self):
         return self.metric("leader_election_master_status") == 1
 
