@@ -337,7 +337,7 @@ Json gate(const Json& approval, const Json& more = Json::object()) {
 
 TEST(RunApproval, NeedsAsManyAsItSaysAndNotTheCreator) {
   Play play(gate({{"required", 2}}));
-  EXPECT_EQ(play.next().wake_after, Duration(1h)) << "the run's own time is up first";
+  EXPECT_EQ(play.next().wake_after, Duration(24h)) << "the run has more time than its approval";
   EXPECT_EQ(play.row("gate").reason, "WaitingForApproval");
   play.approve("gate", "creator");
   play.approve("gate", "ann");
