@@ -82,7 +82,9 @@ struct Controller::Impl {
         metrics(registry, options.name, options.workers),
         queue_metrics(registry, options.name),
         queue(a_clock, queue_metrics, options.backoff),
-        worker_ended(a_clock.make_condition()) {}
+        worker_ended(a_clock.make_condition()) {
+    queue.hold(options.exists);
+  }
 
   void work();
   void process(const kube::ObjectKey& key);
@@ -154,13 +156,16 @@ void Controller::Impl::settle(const kube::ObjectKey& key, const Done&) {
 }
 
 void Controller::Impl::settle(const kube::ObjectKey& key, const RequeueAfter& requeue) {
-  queue.forget(key);
+  if (!requeue.keeps_backoff) queue.forget(key);
   queue.add_after(key, requeue.delay);
   metrics.requeued_after.Increment();
 }
 
 void Controller::Impl::settle(const kube::ObjectKey& key, const Retry& retry) {
   queue.add_rate_limited(key, kPriorityNormal, retry.error.retry_after.value_or(Duration::zero()));
+  if (retry.at_most) {
+    queue.add_after(key, *retry.at_most);
+  }
   metrics.errors.Increment();
   metrics.failed.Increment();
   log_failure("reconcile failed; it will be tried again", key, retry.error);
@@ -204,6 +209,7 @@ void Controller::start() {
     MutexLock lock(impl_->mutex);
     impl_->running_workers = impl_->options.workers;
   }
+  impl_->queue.release();
   for (int i = 0; i < impl_->options.workers; ++i) {
     impl_->threads.push_back(impl_->clock.start_thread(impl_->options.name + "-" + std::to_string(i),
                                                        [impl = impl_.get()] { impl->work(); }));

@@ -1,6 +1,7 @@
 // What a controller calls for each key: bring one object closer to its desired state.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -13,10 +14,12 @@ namespace convoke::runtime {
 struct Done {};  // nothing to do until the object or something it watches changes
 struct RequeueAfter {
   Duration delay;
-};  // look again then, unless a change comes first
+  bool keeps_backoff = false;  // of a key that was not looked at: errors before this still count
+};                             // look again then, unless a change comes first
 struct Retry {
   Error error;
-};  // a passing error: again with per-key exponential backoff
+  std::optional<Duration> at_most = {};  // then, though the backoff be longer
+};                                       // a passing error: again with per-key exponential backoff
 struct Terminal {
   Error error;
 };  // cannot succeed without a change of the object: not retried

@@ -6,6 +6,7 @@
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "controller/runtime/fair_queue.h"
 #include "controller/runtime/object_key_hash.h"
@@ -69,6 +70,37 @@ class ReadyItems {
   std::size_t size_ = 0;
 };
 
+// What is added while there are no workers.
+class NotedKeys {
+ public:
+  using Exists = std::function<bool(const kube::ObjectKey&)>;
+
+  explicit NotedKeys(Exists exists) : exists_(std::move(exists)) {}
+
+  void add(const kube::ObjectKey& key, int priority) {
+    const auto [noted, is_new] = priorities_.try_emplace(key, priority);
+    noted->second = std::max(noted->second, priority);
+    if (is_new && priorities_.size() > limit_) sweep();
+  }
+  const std::map<kube::ObjectKey, int>& priorities() const { return priorities_; }
+
+ private:
+  // Few enough to look at them all when workers start.
+  static constexpr std::size_t kMinLimit = 100;
+
+  void sweep() {
+    if (!exists_) return;
+    std::erase_if(priorities_, [this](const auto& noted) {
+      return !noted.first.namespace_.empty() && !exists_(noted.first);
+    });
+    limit_ = std::max(kMinLimit, 2 * priorities_.size());
+  }
+
+  const Exists exists_;
+  std::map<kube::ObjectKey, int> priorities_;
+  std::size_t limit_ = kMinLimit;
+};
+
 struct DueOrder {
   bool operator()(const Item* a, const Item* b) const {
     return a->due != b->due ? a->due < b->due : a->key < b->key;
@@ -82,6 +114,7 @@ struct WorkQueue::Impl {
       : clock(a_clock), metrics(a_metrics), backoff(a_backoff), changed(a_clock.make_condition()) {}
 
   Item& item_of(const kube::ObjectKey& key) REQUIRES(mutex);
+  void add_now(const kube::ObjectKey& key, int priority, MonotonicTime now) REQUIRES(mutex);
   void make_dirty(Item& item, int priority, MonotonicTime now) REQUIRES(mutex);
   void make_ready(Item& item) REQUIRES(mutex);
   void delay(Item& item, MonotonicTime due, int priority) REQUIRES(mutex);
@@ -97,6 +130,7 @@ struct WorkQueue::Impl {
 
   mutable Mutex mutex;
   std::unique_ptr<Condition> changed;
+  std::optional<NotedKeys> noted GUARDED_BY(mutex);  // while it is held
   std::unordered_map<kube::ObjectKey, std::unique_ptr<Item>, ObjectKeyHash> items GUARDED_BY(mutex);
   ReadyItems ready GUARDED_BY(mutex);
   std::map<std::string, double> weights GUARDED_BY(mutex);
@@ -115,6 +149,12 @@ Item& WorkQueue::Impl::item_of(const kube::ObjectKey& key) {
     item = std::make_unique<Item>(key);
   }
   return *item;
+}
+
+void WorkQueue::Impl::add_now(const kube::ObjectKey& key, int priority, MonotonicTime now) {
+  Item& item = item_of(key);
+  cancel_delay(item);
+  make_dirty(item, priority, now);
 }
 
 void WorkQueue::Impl::make_dirty(Item& item, int priority, MonotonicTime now) {
@@ -212,15 +252,40 @@ WorkQueue::WorkQueue(Clock& clock, WorkQueueMetrics& metrics, BackoffOptions bac
 
 WorkQueue::~WorkQueue() = default;
 
+void WorkQueue::hold(std::function<bool(const kube::ObjectKey&)> exists) {
+  MutexLock lock(impl_->mutex);
+  impl_->noted.emplace(std::move(exists));
+}
+
+void WorkQueue::release() {
+  MutexLock lock(impl_->mutex);
+  const auto noted = std::exchange(impl_->noted, std::nullopt);
+  if (!noted || impl_->is_shut_down) {
+    return;
+  }
+  const MonotonicTime now = impl_->clock.monotonic_now();
+  for (const auto& [key, priority] : noted->priorities()) {
+    impl_->add_now(key, priority >= kPriorityHigh ? priority : kPriorityLow, now);
+  }
+  impl_->report(now);
+}
+
+bool WorkQueue::is_held() const {
+  MutexLock lock(impl_->mutex);
+  return impl_->noted.has_value();
+}
+
 void WorkQueue::add(const kube::ObjectKey& key, int priority) {
   MutexLock lock(impl_->mutex);
   if (impl_->is_shut_down) {
     return;
   }
+  if (impl_->noted) {
+    impl_->noted->add(key, priority);
+    return;
+  }
   const MonotonicTime now = impl_->clock.monotonic_now();
-  Item& item = impl_->item_of(key);
-  impl_->cancel_delay(item);
-  impl_->make_dirty(item, priority, now);
+  impl_->add_now(key, priority, now);
   impl_->report(now);
 }
 
@@ -231,6 +296,10 @@ void WorkQueue::add_after(const kube::ObjectKey& key, Duration delay, int priori
   }
   MutexLock lock(impl_->mutex);
   if (impl_->is_shut_down) {
+    return;
+  }
+  if (impl_->noted) {
+    impl_->noted->add(key, priority);  // by the time that there are workers, it is due
     return;
   }
   impl_->metrics.retried();
@@ -311,7 +380,7 @@ void WorkQueue::shut_down() {
 
 std::size_t WorkQueue::size() const {
   MutexLock lock(impl_->mutex);
-  return impl_->ready.size();
+  return impl_->noted ? impl_->noted->priorities().size() : impl_->ready.size();
 }
 
 }  // namespace convoke::runtime

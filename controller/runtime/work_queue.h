@@ -6,6 +6,9 @@
 // Within a priority the namespaces take turns, by weight (fair_share.h), so that ten thousand keys of one do
 // not delay the few of another; within a namespace it is first in, first out.
 //
+// A queue that is held (a standby has no workers) only notes its keys, each once, and lets go of those whose
+// object is gone: what it holds is bounded by the objects that there are.
+//
 // A key has at most one next time: adding it at once makes a delay of it moot, and while it is ready a new
 // delay is ignored, because the reconcile to come decides anew.
 //
@@ -13,6 +16,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -40,6 +44,15 @@ class WorkQueue {
   WorkQueue(Clock& clock, WorkQueueMetrics& metrics, BackoffOptions backoff = {});
   ~WorkQueue();
 
+  // Until release(), keys are only noted. `exists` says whether a key is worth it; none: every key is. It is
+  // asked under the queue's lock, from any thread, and not for each key: as soon as there are twice as many
+  // as after it was asked last. A key without a namespace is no object's, and is kept.
+  void hold(std::function<bool(const kube::ObjectKey&)> exists);
+  // All that was noted is added now: at kPriorityLow like an initial list, except what waits to be written.
+  void release();
+  // For who would gather what only a worker gets rid of.
+  bool is_held() const;
+
   // Adding a key that waits keeps the higher of both priorities; one that is processed is queued again at
   // done().
   void add(const kube::ObjectKey& key, int priority = kPriorityNormal);
@@ -59,7 +72,7 @@ class WorkQueue {
 
   // No further keys are handed out; get() returns none to every waiting worker. Adds are ignored.
   void shut_down();
-  // Ready keys (not the delayed ones).
+  // Ready keys (not the delayed ones); those that are noted while it is held.
   std::size_t size() const;
 
  private:
