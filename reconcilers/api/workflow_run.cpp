@@ -37,6 +37,7 @@ std::optional<RunCancel> read_run_cancel(const FieldReader& parent) {
   RunCancel cancel;
   reader->read("reason", cancel.reason);
   reader->read("compensate", cancel.compensate);
+  reader->read("force", cancel.force);
   return cancel;
 }
 
@@ -66,6 +67,7 @@ WorkflowRunSpec read_spec(const FieldReader& reader) {
   const FieldReader retry_from = reader.object("retryFrom");
   retry_from.read("round", spec.retry_from.round);
   retry_from.read("steps", spec.retry_from.steps);
+  reader.read("ttlAfterFinished", spec.ttl_after_finished);
   return spec;
 }
 
@@ -82,8 +84,10 @@ StepStatus read_step(const FieldReader& reader) {
   reader.read("round", step.round);
   reader.read("order", step.order);
   reader.read("items", step.items);
+  reader.read("itemIterations", step.item_iterations);
   reader.read("startedAt", step.started_at);
   reader.read("completedAt", step.completed_at);
+  reader.read("approvedBy", step.approved_by);
   return step;
 }
 
@@ -119,6 +123,7 @@ WorkflowRunStatus read_status(const FieldReader& reader) {
   reader.read("currentStep", status.current_step);
   reader.read("startedAt", status.started_at);
   reader.read("completedAt", status.completed_at);
+  reader.read("duration", status.duration);
   return status;
 }
 
@@ -133,8 +138,10 @@ Json step_to_json(const StepStatus& step) {
   put_number(json, "round", step.round);
   put_number(json, "order", step.order);
   put_text(json, "items", step.items);
+  put_text(json, "itemIterations", step.item_iterations);
   put_text(json, "startedAt", step.started_at);
   put_text(json, "completedAt", step.completed_at);
+  put_filled(json, "approvedBy", step.approved_by);
   return json;
 }
 
@@ -173,6 +180,7 @@ Json status_to_json(const WorkflowRunStatus& status) {
   put_text(json, "currentStep", status.current_step);
   put_text(json, "startedAt", status.started_at);
   put_text(json, "completedAt", status.completed_at);
+  put_text(json, "duration", status.duration);
   return json;
 }
 

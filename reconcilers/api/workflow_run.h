@@ -17,6 +17,7 @@ const char* to_string(ApprovalDecision decision);
 struct RunCancel {
   std::string reason;
   bool compensate = false;  // undo the steps that succeeded
+  bool force = false;       // end `finally` too
 };
 
 // What one person says on one approval step. That `user` is true is the admission policy's promise.
@@ -46,6 +47,7 @@ struct WorkflowRunSpec {
   std::optional<RunCancel> cancel;
   std::vector<GivenApproval> approvals;
   RetryFrom retry_from;
+  std::optional<Duration> ttl_after_finished;  // absent: see reconcilers/workflow/history.h
 };
 
 enum class RunPhase { Pending, Running, Suspended, Compensating, Succeeded, Failed, Cancelled, Compensated };
@@ -65,12 +67,14 @@ struct StepStatus {
   std::string task_name;
   std::string run_name;           // of a step that is a workflow
   std::string compensation_name;  // of the Task that undoes it
-  int iteration = 0;  // of a `repeat`, or of a state that was visited several times; the first is 1
-  int round = 0;      // the round of `retryFrom` in which it ran
-  int order = 0;      // the how-manieth step to succeed it was; what is undone is undone backwards
-  std::string items;  // of a `forEach`: run-length text, see reconcilers/workflow/item_phases.h
+  int iteration = 0;            // of a `repeat`, or of a state that was visited several times; the first is 1
+  int round = 0;                // the round of `retryFrom` in which it ran
+  int order = 0;                // the how-manieth step to succeed it was; what is undone is undone backwards
+  std::string items;            // of a `forEach`: run-length text, see reconcilers/workflow/item_phases.h
+  std::string item_iterations;  // of a `forEach` with `repeat`, see reconcilers/workflow/item_iterations.h
   std::string started_at;
   std::string completed_at;
+  std::vector<std::string> approved_by;  // of an approval: whose word counted
   bool operator==(const StepStatus&) const = default;
 };
 
@@ -99,6 +103,7 @@ struct WorkflowRunStatus {
   std::string current_step;      // of a state machine
   std::string started_at;
   std::string completed_at;
+  std::string duration;  // from start to end, for printer columns
   bool operator==(const WorkflowRunStatus&) const = default;
 };
 
