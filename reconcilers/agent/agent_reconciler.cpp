@@ -20,6 +20,8 @@ using runtime::Retry;
 constexpr Duration kConflictDelay = std::chrono::seconds(1);
 // Between two tries to verify that an agent is silent.
 constexpr Duration kVerifyDelay = std::chrono::seconds(5);
+// Of the API server, when it is there.
+constexpr Duration kSlowAnswer = std::chrono::seconds(1);
 
 kube::ObjectKey lease_key(const kube::ObjectKey& agent) {
   return {agent.namespace_, api::heartbeat_lease_name(agent.name)};
@@ -137,7 +139,11 @@ void AgentReconciler::agent_changed(const AgentChange& change, runtime::WorkQueu
   if (change.after) {
     attempts_.uncounted(*change.after);  // a standby forgets what the leader has counted
   } else {
-    attempts_.forget(change.before->meta.key());
+    const kube::ObjectKey key = change.before->meta.key();
+    attempts_.forget(key);
+    if (parts_.caches.agents.get(key) == nullptr) {
+      forget_unless_it_beats(key);  // on a standby nobody else will
+    }
   }
   const bool same = change.before && change.after && change.before->status == change.after->status &&
                     change.before->meta.generation == change.after->meta.generation;
@@ -171,7 +177,11 @@ void AgentReconciler::circuit_seen(const AgentChange& change) {
 
 // An end that may change the circuit is looked at at once.
 void AgentReconciler::attempts_changed(const TaskChange& change, runtime::WorkQueue& queue) {
-  if (!change.after || (change.before && change.before->status.attempts == change.after->status.attempts)) {
+  if (change.before && change.after && change.before->status.attempts == change.after->status.attempts) {
+    return;
+  }
+  forget_attempts(change);
+  if (!change.after) {
     return;
   }
   bool leads = false;
@@ -197,6 +207,21 @@ void AgentReconciler::attempts_changed(const TaskChange& change, runtime::WorkQu
   }
 }
 
+void AgentReconciler::forget_attempts(const TaskChange& change) {
+  if (!change.before) {
+    return;
+  }
+  const api::Task& task = *change.before;
+  for (const api::AttemptRecord& attempt : task.status.attempts) {
+    const kube::ObjectKey key{task.meta.namespace_, attempt.agent_name};
+    const auto ended = EndedAttempt::of(task, attempt);
+    const bool is_gone = !change.after || !holds(*change.after, attempt);
+    if (ended && is_gone && parts_.caches.agents.get(key) == nullptr) {
+      attempts_.forget(key, *ended);
+    }
+  }
+}
+
 void AgentReconciler::task_changed(const TaskChange& change, runtime::WorkQueue& queue) {
   attempts_changed(change, queue);
   const std::string before = loads(change.before.get());
@@ -217,9 +242,7 @@ void AgentReconciler::task_changed(const TaskChange& change, runtime::WorkQueue&
 ReconcileResult AgentReconciler::reconcile(const kube::ObjectKey& key) {
   const auto agent = parts_.caches.agents.get(key);
   if (agent == nullptr) {
-    if (parts_.caches.heartbeats.get(lease_key(key)) == nullptr) {
-      forget(key);
-    }
+    forget_unless_it_beats(key);
     return Done{};
   }
   if (pulls(*agent) && seems_lost(observe(*agent)) && !verify_silence(*agent)) {
@@ -270,8 +293,11 @@ bool AgentReconciler::seems_lost(const AgentSnapshot& snapshot) const {
 
 bool AgentReconciler::verify_silence(const api::Agent& agent) {
   const kube::ObjectKey key = agent.meta.key();
+  const MonotonicTime asked_at = parts_.clock.monotonic_now();
   const Result<Json> answer = parts_.client.get(kube::kLease, lease_key(key));
-  const bool asked = answer || answer.error().code == ErrorCode::NotFound;
+  // An API server that was away a moment ago has kept the agent waiting as well.
+  const bool slow = parts_.clock.monotonic_now() - asked_at > kSlowAnswer;
+  const bool asked = !slow && (answer || answer.error().code == ErrorCode::NotFound);
   bool api_was_away = false;
   {
     const MutexLock lock(mutex_);
@@ -279,7 +305,9 @@ bool AgentReconciler::verify_silence(const api::Agent& agent) {
   }
   if (!asked) {
     log_.warn("the agent seems to be silent, but its heartbeat cannot be read",
-              {{"namespace", key.namespace_}, {"name", key.name}, {"error", answer.error().describe()}});
+              {{"namespace", key.namespace_},
+               {"name", key.name},
+               {"error", slow ? "the answer took too long" : answer.error().describe()}});
     return false;
   }
   if (api_was_away) {
@@ -353,6 +381,12 @@ void AgentReconciler::tell_audit(const api::Agent& before, const api::AgentStatu
     entry.cause = {api::AuditCause::Kind::Agent, before.meta.name};
   }
   parts_.audit->record(entry);
+}
+
+void AgentReconciler::forget_unless_it_beats(const kube::ObjectKey& key) {
+  if (parts_.caches.heartbeats.get(lease_key(key)) == nullptr) {
+    forget(key);
+  }
 }
 
 void AgentReconciler::forget(const kube::ObjectKey& key) {

@@ -81,6 +81,8 @@ class AgentReconciler final : public runtime::Reconciler {
   };
 
   void attempts_changed(const TaskChange& change, runtime::WorkQueue& queue);
+  // Those that no Task has any more; a standby may have noted them for agents that never came.
+  void forget_attempts(const TaskChange& change);
   void circuit_seen(const AgentChange& change);
 
   AgentSnapshot observe(const api::Agent& agent);
@@ -90,6 +92,8 @@ class AgentReconciler final : public runtime::Reconciler {
   runtime::ReconcileResult act(const AgentSnapshot& snapshot, const AgentDecision& decision);
   runtime::ReconcileResult write_failed(const AgentSnapshot& snapshot, const Error& error);
   void tell_audit(const api::Agent& before, const api::AgentStatus& after, const Json& answer);
+  // Of an agent that is not there.
+  void forget_unless_it_beats(const kube::ObjectKey& key);
   void forget(const kube::ObjectKey& key);
 
   AgentParts parts_;

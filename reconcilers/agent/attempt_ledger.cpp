@@ -65,6 +65,10 @@ void AttemptLedger::forget(const kube::ObjectKey& agent) {
   agents_.erase(agent);
 }
 
+void AttemptLedger::forget(const kube::ObjectKey& agent, const EndedAttempt& attempt) {
+  counted(agent, {attempt});
+}
+
 std::vector<kube::ObjectKey> AttemptLedger::agents() const {
   std::vector<kube::ObjectKey> keys;
   const MutexLock lock(mutex_);

@@ -30,6 +30,7 @@ class AttemptLedger {
   // A write that counted them may have taken effect: the status will tell.
   void maybe_counted(const kube::ObjectKey& agent, const std::vector<EndedAttempt>& attempts);
   void forget(const kube::ObjectKey& agent);
+  void forget(const kube::ObjectKey& agent, const EndedAttempt& attempt);
   // All agents that there are entries for.
   std::vector<kube::ObjectKey> agents() const;
 
