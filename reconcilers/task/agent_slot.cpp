@@ -1,11 +1,11 @@
 #include "reconcilers/task/agent_slot.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "controller/base/time_format.h"
 #include "reconcilers/api/spec_problems.h"
 #include "reconcilers/task/rule_book.h"
-#include "reconcilers/task/rule_view.h"
 
 namespace convoke::task {
 namespace {
@@ -30,7 +30,8 @@ AgentFacts AgentFacts::of(const api::Agent& agent) {
   facts.rate_limit = agent.spec.rate_limit;
   facts.circuit = agent.status.circuit;
   if (facts.circuit == api::CircuitState::HalfOpen) {
-    facts.capacity = std::min(facts.capacity, agent.spec.circuit_breaker.half_open_tasks);
+    facts.trial = {agent.spec.circuit_breaker.half_open_tasks,
+                   parse_time(agent.status.circuit_changed_at).value_or(WallTime::min())};
   } else if (facts.circuit == api::CircuitState::Open) {
     const auto opened = parse_time(agent.status.circuit_changed_at);
     facts.circuit_open_until = opened ? format_time(*opened + agent.spec.circuit_breaker.open_for) : "";
@@ -107,21 +108,15 @@ bool AgentSlot::fits(const Requirement& requirement) const {
          (requirement.rules == nullptr || requirement.rules->objection(view()).empty());
 }
 
-AgentNews AgentSlot::learn(const api::Agent& agent) {
+AgentNews AgentSlot::learn(const api::Agent& agent, const AgentPaths& paths) {
   AgentFacts new_facts = AgentFacts::of(agent);
   AgentRecord new_record{agent.spec.cost, agent.status.statistics};
-  bool can_change = facts != new_facts;
+  const bool can_change = facts != new_facts || (object_ != nullptr && !looks_alike(*object_, agent, paths));
   const bool record_changed = record != new_record;
   facts = std::move(new_facts);
   record = std::move(new_record);
   object_ = std::make_shared<const api::Agent>(agent);
-  if (view_ != nullptr) {
-    Json seen = agent_view(agent);
-    if (seen != *view_) {
-      view_ = std::make_shared<const Json>(std::move(seen));
-      can_change = true;
-    }
-  }
+  view_ = nullptr;
   if (can_change) {
     return AgentNews::Facts;
   }
@@ -135,13 +130,23 @@ const Json& AgentSlot::view() const {
   return *view_;
 }
 
+int AgentSlot::trials() const {
+  const auto since = active.lower_bound(facts.trial->since);
+  return static_cast<int>(std::distance(since, active.end())) + static_cast<int>(reserved.size());
+}
+
 std::string AgentSlot::fullness() const {
-  if (throttled && load() < facts.capacity && facts.rate_limit) {
+  const auto used = [](int count, int limit) {
+    return "(" + std::to_string(count) + " of " + std::to_string(limit) + ")";
+  };
+  if (load() < facts.capacity && tries_enough()) {
+    return "its circuit is half open " + used(trials(), facts.trial->tasks);
+  }
+  if (load() < facts.capacity && throttled && facts.rate_limit) {
     const auto a_minute = static_cast<int>(facts.rate_limit->tasks_per_minute);
     return "is at its rate limit (" + std::to_string(a_minute) + " a minute)";
   }
-  const std::string used = "(" + std::to_string(load()) + " of " + std::to_string(facts.capacity) + ")";
-  return (facts.circuit == api::CircuitState::HalfOpen ? "its circuit is half open " : "is full ") + used;
+  return "is full " + used(load(), facts.capacity);
 }
 
 }  // namespace convoke::task

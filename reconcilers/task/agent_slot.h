@@ -14,6 +14,7 @@
 #include "reconcilers/api/agent.h"
 #include "reconcilers/task/demand.h"
 #include "reconcilers/task/rate_gate.h"
+#include "reconcilers/task/rule_view.h"
 
 namespace convoke::task {
 
@@ -27,6 +28,13 @@ struct AgentFacts {
   bool cordoned = false;
   api::CircuitState circuit = api::CircuitState::Closed;
   std::string circuit_open_until;  // Open
+  // HalfOpen: how many Tasks it may have at once of those that were assigned since then.
+  struct Trial {
+    int tasks = 0;
+    WallTime since;
+    bool operator==(const Trial&) const = default;
+  };
+  std::optional<Trial> trial;
   std::optional<api::RateLimit> rate_limit;
   bool invalid = false;
   bool being_deleted = false;
@@ -72,27 +80,31 @@ struct AgentSlot {
   AgentFacts facts;
   AgentRecord record;
 
-  int active = 0;                      // Tasks that are Assigned or Running there
+  std::multiset<WallTime> active;      // when each Task that is Assigned or Running there was assigned
   std::set<kube::ObjectKey> reserved;  // Tasks that are about to be assigned to it
 
   RateGate rate;
   bool throttled = false;  // the next token is still to come
   MonotonicTime wakes_at;  // while throttled
 
-  int load() const { return active + static_cast<int>(reserved.size()); }
-  bool has_room() const { return !throttled && load() < facts.capacity; }
+  int load() const { return static_cast<int>(active.size() + reserved.size()); }
+  bool has_room() const { return !throttled && load() < facts.capacity && !tries_enough(); }
   // Why it has no room, for people; it does not change from second to second, since it is written to Tasks.
   std::string fullness() const;
   double load_factor() const { return static_cast<double>(load()) / facts.capacity; }
 
   // Whether it can take such a Task when it has room.
   bool fits(const Requirement& requirement) const;
-  // Takes what the Agent object says.
-  AgentNews learn(const api::Agent& agent);
-  // The agent as rules see it: made when a rule asks first, and anew only when it changes.
+  // Takes what the Agent object says. Rules name nothing else of it than `paths`.
+  AgentNews learn(const api::Agent& agent, const AgentPaths& paths = {});
+  // The agent as rules see it: made when a rule asks first.
   const Json& view() const;
 
  private:
+  // Of its load, what was given to it since its circuit is half open.
+  int trials() const;
+  bool tries_enough() const { return facts.trial && trials() >= facts.trial->tasks; }
+
   std::shared_ptr<const api::Agent> object_;
   mutable std::shared_ptr<const Json> view_;
 };

@@ -54,7 +54,13 @@ bool Decision::reported(ReportState state) const {
 
 bool Decision::is_bound() const {
   const bool begun = next_.phase == TaskPhase::Running || says_that_it_began(current_report());
-  return begun && task_.spec.delivery == api::Delivery::AtMostOnce;
+  return begun && !is_withdrawn() && task_.spec.delivery == api::Delivery::AtMostOnce;
+}
+
+bool Decision::is_withdrawn() const {
+  const api::Report* report = current_report();
+  return !seen_.agent.pulls && report != nullptr && report->state == ReportState::None &&
+         report->started_at.empty() && next_.dispatch.assignment_id.empty();
 }
 
 bool Decision::wants_another_agent() const {

@@ -43,6 +43,8 @@ class Decision {
   // The agent has begun what it must not begin twice. An agent begins only once the API server has accepted
   // its report "Running", and that report and our own write exclude each other by their preconditions.
   bool is_bound() const;
+  // The operator took back what it had announced, since for sure it did not come there.
+  bool is_withdrawn() const;
   bool wants_another_agent() const;
   Duration until_deadline() const;
   Duration until_timeout() const;

@@ -92,6 +92,7 @@ Demand demand_of(const api::Task& task, WallTime now) {
   if (live && !task.status.agent_name.empty()) {
     demand.kind = Demand::Kind::Active;
     demand.agent_name = task.status.agent_name;
+    demand.assigned_at = parse_time(task.status.assigned_at).value_or(WallTime());
   } else if (wants_agent(task) && may_be_offered(task, now)) {
     demand.kind = Demand::Kind::Waiting;
     demand.requirement = requirement_of(task);

@@ -44,6 +44,7 @@ struct Demand {
   Requirement requirement;                   // Waiting
   Offer offer;                               // Waiting
   std::string agent_name;                    // Active: where
+  WallTime assigned_at = {};                 // Active: since when
   int priority = 0;                          // Waiting: the effective one (aging.h)
   std::vector<api::LockRequest> locks = {};  // Waiting: in the order in which they are taken
 };

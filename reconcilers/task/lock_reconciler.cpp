@@ -50,6 +50,9 @@ void LockReconciler::lease_changed(const LeaseChange& change, runtime::WorkQueue
     unchanged_for(*change.after);
   } else {
     parts_.keeper.lock_deleted(*change.before);
+    if (parts_.caches.locks.get(key) == nullptr) {
+      forget(key);  // on a standby no reconcile does
+    }
   }
   sync_scheduler(key, *lock);
   if (!change.after || !own_writes_.covers(change.after->meta.resource_version)) {
@@ -92,8 +95,7 @@ ReconcileResult LockReconciler::reconcile(const kube::ObjectKey& key) {
   // The Lease first: who holds it here began to take it before, so what is asked next knows of that.
   const auto lease = parts_.caches.locks.get(key);
   if (lease == nullptr) {
-    const MutexLock lock(mutex_);
-    sightings_.erase(key);
+    forget(key);
     return Done{};
   }
   const auto lock = lock_of(*lease);
@@ -144,6 +146,11 @@ Duration LockReconciler::unchanged_for(const kube::Lease& lease) {
     seen->second = {lease, now};
   }
   return now - seen->second.time;
+}
+
+void LockReconciler::forget(const kube::ObjectKey& key) {
+  const MutexLock lock(mutex_);
+  sightings_.erase(key);
 }
 
 // --- Act ---

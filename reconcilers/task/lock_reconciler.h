@@ -62,6 +62,7 @@ class LockReconciler final : public runtime::Reconciler {
   HolderState state_of(const LockHolder& holder, const std::string& namespace_, const std::string& lock);
   HolderState ask(const LockHolder& holder, const kube::ObjectKey& task, const std::string& lock);
   Duration unchanged_for(const kube::Lease& lease);
+  void forget(const kube::ObjectKey& key);
   runtime::ReconcileResult act(const LockRecord& record, const LockDecision& decision);
   runtime::ReconcileResult write_failed(const kube::ObjectKey& key, const Error& error);
   void tell(const LockRecord& record, const LockDecision& decision);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "reconcilers/task/rule_book.h"
 #include "reconcilers/task/strategy.h"
 
 namespace convoke::task {
@@ -39,7 +40,7 @@ void MatchBoard::upsert_task(const api::Task& task, const Demand& demand, Monoto
     TaskEntry& entry = entry_of(task);
     entry.resource_version = version;
     if (demand.kind == Demand::Kind::Active) {
-      set_active(entry, demand.agent_name);
+      set_active(entry, demand);
     } else {
       set_waiting(entry,
                   {demand.priority, task.meta.creation_timestamp, task.meta.uid,
@@ -66,7 +67,7 @@ void MatchBoard::upsert_agent(const api::Agent& agent, MonotonicTime now) {
   if (same_object && is_older(version, slot.resource_version)) {
     return;
   }
-  const AgentNews news = slot.learn(agent);
+  const AgentNews news = slot.learn(agent, home.rule_paths);
   const bool is_new = !std::exchange(slot.known, true);
   home.known_agents += is_new ? 1 : 0;
   slot.uid = agent.meta.uid;
@@ -319,18 +320,25 @@ void MatchBoard::set_waiting(TaskEntry& entry, const Urgency& urgency, const Dem
   link_waiting(entry);
 }
 
-void MatchBoard::set_active(TaskEntry& entry, const std::string& agent_name) {
-  if (entry.state == State::Active && entry.agent->name == agent_name) {
+void MatchBoard::set_active(TaskEntry& entry, const Demand& demand) {
+  const bool same_place = entry.state == State::Active && entry.agent->name == demand.agent_name;
+  if (same_place && demand.assigned_at <= entry.assigned_at) {
     return;
   }
   Namespace& home = home_of(entry);
-  AgentSlot& slot = slot_of(home, agent_name);
-  ++slot.active;  // before the reservation goes, so that its place is never free in between
+  AgentSlot& slot = slot_of(home, demand.agent_name);
+  WallTime assigned_at = demand.assigned_at;
+  if (entry.state == State::Reserved && entry.agent == &slot && slot.facts.trial) {
+    // The clock that says when the circuit became half open may have been another operator's.
+    assigned_at = std::max(assigned_at, slot.facts.trial->since);
+  }
+  slot.active.insert(assigned_at);  // before the reservation goes, so that its place is never free in between
   entry.reservation.holds_token = entry.reservation.holds_token && entry.agent != &slot;
   unlink(entry);
   leave_class(entry);
   entry.state = State::Active;
   entry.agent = &slot;
+  entry.assigned_at = assigned_at;
   load_changed(home, slot);
 }
 
@@ -349,7 +357,9 @@ void MatchBoard::unlink(TaskEntry& entry) {
   locks_.unreserve(entry);
   if (entry.agent != nullptr) {
     AgentSlot& slot = *std::exchange(entry.agent, nullptr);
-    slot.active -= entry.state == State::Active ? 1 : 0;
+    if (entry.state == State::Active) {
+      slot.active.erase(slot.active.find(entry.assigned_at));
+    }
     slot.reserved.erase(entry.key);
     if (entry.state == State::Reserved && entry.reservation.holds_token) {
       token_returned(home_of(entry), slot);
@@ -445,6 +455,10 @@ DemandClass& MatchBoard::class_for(Namespace& home, const Demand& demand) {
   const auto [pool, is_new_pool] = home.pools.try_emplace(key, home, demand.requirement);
   if (is_new_pool) {
     pool->second.key = key;
+    if (demand.requirement.rules != nullptr) {
+      const AgentPaths& paths = demand.requirement.rules->agent_paths();
+      home.rule_paths.insert(paths.begin(), paths.end());
+    }
     for (const auto& [name, slot] : home.agents) {
       if (slot.known) {
         pool->second.agents.place(slot);
@@ -472,11 +486,19 @@ void MatchBoard::retire(DemandClass& demand_class) {
   std::list<Pool*>& idle = pool.home.idle;
   pool.idle = idle.insert(idle.end(), &pool);
   if (idle.size() > kMaxIdlePools) {
-    const std::string oldest = idle.front()->key;
-    Namespace& home = pool.home;
+    Pool& oldest = *idle.front();
     idle.pop_front();
-    home.pools.erase(oldest);
+    remove(oldest);
   }
+}
+
+void MatchBoard::remove(Pool& pool) {
+  Namespace& home = pool.home;
+  const auto rules = pool.agents.requirement().rules;
+  for (const auto& path : rules != nullptr ? rules->agent_paths() : AgentPaths()) {
+    home.rule_paths.erase(home.rule_paths.find(path));
+  }
+  home.pools.erase(std::string(pool.key));
 }
 
 void MatchBoard::make_unready(DemandClass& demand_class) {

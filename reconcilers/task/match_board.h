@@ -12,8 +12,8 @@
 //     O(agents of the namespace). Pools that nobody waits in are kept for a while.
 //   - a decision: O(log classes + log Tasks), and O(log agents) for each pool of the namespace that the agent
 //     is in, because its load changed. There are as many pools as different requirements in use.
-//   - an agent changes: O(log agents) for each pool, and the rules of the pool for that agent; the classes of
-//     the pools are looked at again.
+//   - an agent changes in what requirements or the namespace's rules name: O(log agents) for each pool, and
+//     the rules of the pool for that agent; the classes of the pools are looked at again.
 //   - the configuration's rules change: what waits under the former ones gets no agent until its Task is
 //     looked at again. Whoever changes them sees to that.
 //   - a Task that wants locks stands in its class only while it is its turn at all of them (lock_table.h).
@@ -61,6 +61,7 @@ struct Namespace {
   std::map<std::string, AgentSlot> agents;
   std::map<std::string, Pool> pools;  // by Requirement::key()
   std::list<Pool*> idle;              // pools without classes, the oldest first
+  AgentPaths rule_paths;              // what the rules of its pools name
   std::size_t known_agents = 0;
   WorkflowTurns turns;
 };
@@ -114,7 +115,7 @@ class MatchBoard {
  private:
   TaskEntry& entry_of(const api::Task& task);
   void set_waiting(TaskEntry& entry, const Urgency& urgency, const Demand& demand, MonotonicTime now);
-  void set_active(TaskEntry& entry, const std::string& agent_name);
+  void set_active(TaskEntry& entry, const Demand& demand);
   void forget(TaskEntry& entry);
   // Out of the queue, the reservation or the count that the entry stands in; it keeps its class.
   void unlink(TaskEntry& entry);
@@ -130,6 +131,7 @@ class MatchBoard {
 
   DemandClass& class_for(Namespace& home, const Demand& demand);
   void retire(DemandClass& demand_class);
+  static void remove(Pool& pool);
 
   static void announce(const DemandClass& demand_class, std::vector<kube::ObjectKey>& keys);
   void reserve(TaskEntry& entry, AgentSlot& slot, MonotonicTime now);

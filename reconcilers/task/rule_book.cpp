@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "reconcilers/task/demand.h"
-#include "reconcilers/task/rule_view.h"
 
 namespace convoke::task {
 namespace {
@@ -18,7 +17,7 @@ bool applies(const AssignmentRule& rule, const std::string& namespace_) {
          std::find(rule.namespaces.begin(), rule.namespaces.end(), namespace_) != rule.namespaces.end();
 }
 
-Json view_for(const std::vector<RuleCheck::Rule>& rules, const api::Task& task) {
+std::vector<cel::Reference> references_of(const std::vector<RuleCheck::Rule>& rules) {
   std::vector<cel::Reference> references;
   for (const RuleCheck::Rule& rule : rules) {
     if (rule.program != nullptr) {
@@ -26,7 +25,7 @@ Json view_for(const std::vector<RuleCheck::Rule>& rules, const api::Task& task) 
       std::copy(more.begin(), more.end(), std::back_inserter(references));
     }
   }
-  return task_view(task, references);
+  return references;
 }
 
 std::string objection_of(const RuleCheck::Rule& rule, const cel::Variables& variables) {
@@ -46,7 +45,9 @@ std::string objection_of(const RuleCheck::Rule& rule, const cel::Variables& vari
 }  // namespace
 
 RuleCheck::RuleCheck(std::vector<Rule> rules, const api::Task& task)
-    : rules_(std::move(rules)), task_(view_for(rules_, task)) {
+    : rules_(std::move(rules)),
+      agent_paths_(task::agent_paths(references_of(rules_))),
+      task_(task_view(task, references_of(rules_))) {
   // The configuration's rules are told apart by the revision.
   if (!rules_.empty() && rules_.back().name == kOwnRule) {
     const std::string source = rules_.back().program != nullptr ? rules_.back().program->source() : "";

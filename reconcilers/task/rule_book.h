@@ -18,6 +18,7 @@
 #include "reconcilers/api/task.h"
 #include "reconcilers/expression/cel/program_cache.h"
 #include "reconcilers/task/assignment_rule.h"
+#include "reconcilers/task/rule_view.h"
 
 namespace convoke::task {
 
@@ -43,9 +44,11 @@ class RuleCheck {
   std::string objection(const Json& agent) const;
   // Equal for the same rules and the same values of the Task only, within one revision.
   const std::string& key() const { return key_; }
+  const AgentPaths& agent_paths() const { return agent_paths_; }
 
  private:
   const std::vector<Rule> rules_;
+  const AgentPaths agent_paths_;
   Json task_;
   std::string key_;
 };

@@ -1,6 +1,8 @@
 #include "reconcilers/task/rule_view.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "controller/base/time_format.h"
 #include "reconcilers/api/json_writer.h"
@@ -9,7 +11,10 @@
 namespace convoke::task {
 namespace {
 
+using Path = std::vector<std::string>;
+
 constexpr char kTask[] = "task";
+constexpr char kAgent[] = "agent";
 
 Json metadata_of(const kube::ObjectMeta& meta) {
   return {{"name", meta.name},
@@ -92,7 +97,50 @@ void copy_part(const Json& source, const std::vector<std::string>& path, std::si
   }
 }
 
+// The longest first: what a shorter one copies as a whole must not be thinned out by a longer one.
+Json parts_of(const Json& whole, std::vector<const Path*> paths) {
+  std::sort(paths.begin(), paths.end(), [](const Path* a, const Path* b) { return a->size() > b->size(); });
+  Json parts = Json::object();
+  for (const Path* path : paths) {
+    copy_part(whole, *path, 1, parts);
+  }
+  return parts;
+}
+
+Json agent_parts(const api::Agent& agent, const AgentPaths& paths) {
+  std::vector<const Path*> named;
+  bool names_spec = false;
+  bool names_status = false;
+  for (auto path = paths.begin(); path != paths.end(); path = paths.upper_bound(*path)) {
+    named.push_back(&*path);
+    names_spec = names_spec || path->size() == 1 || path->at(1) == "spec";
+    names_status = names_status || path->size() == 1 || path->at(1) == "status";
+  }
+  Json whole = {{"metadata", metadata_of(agent.meta)}};
+  if (names_spec) {
+    whole["spec"] = agent_spec(agent.spec);
+  }
+  if (names_status) {
+    whole["status"] = agent_status(agent);
+  }
+  return parts_of(whole, std::move(named));
+}
+
 }  // namespace
+
+AgentPaths agent_paths(const std::vector<cel::Reference>& references) {
+  AgentPaths paths;
+  for (const cel::Reference& reference : references) {
+    if (reference.path.front() == kAgent) {
+      paths.insert(reference.path);
+    }
+  }
+  return paths;
+}
+
+bool looks_alike(const api::Agent& a, const api::Agent& b, const AgentPaths& paths) {
+  return paths.empty() || agent_parts(a, paths) == agent_parts(b, paths);
+}
 
 Json agent_view(const api::Agent& agent) {
   return {{"metadata", metadata_of(agent.meta)},
@@ -107,9 +155,8 @@ Json task_view(const api::Task& task, const std::vector<cel::Reference>& referen
       of_task.push_back(&reference);
     }
   }
-  Json view = Json::object();
   if (of_task.empty()) {
-    return view;
+    return Json::object();
   }
   api::TaskSpec spec = task.spec;
   if (std::none_of(of_task.begin(), of_task.end(),
@@ -117,13 +164,10 @@ Json task_view(const api::Task& task, const std::vector<cel::Reference>& referen
     spec.parameters.clear();
   }
   const Json whole = {{"metadata", metadata_of(task.meta)}, {"spec", task_spec(spec)}};
-  // The longest first: what a shorter one copies as a whole must not be thinned out by a longer one.
-  std::sort(of_task.begin(), of_task.end(),
-            [](const auto* a, const auto* b) { return a->path.size() > b->path.size(); });
-  for (const cel::Reference* reference : of_task) {
-    copy_part(whole, reference->path, 1, view);
-  }
-  return view;
+  std::vector<const Path*> paths;
+  std::transform(of_task.begin(), of_task.end(), std::back_inserter(paths),
+                 [](const cel::Reference* one) { return &one->path; });
+  return parts_of(whole, std::move(paths));
 }
 
 }  // namespace convoke::task

@@ -51,13 +51,14 @@ inline constexpr int kMaxDelegations = 10;
 struct AgentState {
   bool exists = false;
   api::AgentPhase phase = api::AgentPhase::Pending;
+  bool pulls = true;  // it begins by itself; otherwise the operator brings the Task, and can take that back
 };
 
 struct TaskSnapshot {
   const api::Task& task;
   AgentState agent;
   Outlook outlook;           // from the scheduler
-  Duration report_seen_for;  // since the first report of the current assignment was seen
+  Duration report_seen_for;  // since it was first seen that the current assignment has begun, if it has
   WallTime now;
   std::string random_id;  // for a new assignment: hex, never used before
   double jitter = 0.5;    // in [0, 1)

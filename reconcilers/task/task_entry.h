@@ -55,6 +55,7 @@ struct TaskEntry {
   AgentSlot* agent = nullptr;           // Reserved, Active
   Reservation reservation;              // Reserved
   MonotonicTime waiting_since;
+  WallTime assigned_at;  // Active
 
   // Of lock_table.h.
   enum class LockState { None, Queued, Reserved };

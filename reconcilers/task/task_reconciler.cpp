@@ -285,6 +285,7 @@ TaskSnapshot TaskReconciler::observe(const api::Task& task) {
     const auto found = parts_.caches.agents.get({task.meta.namespace_, task.status.agent_name});
     agent.exists = found != nullptr;
     agent.phase = found != nullptr ? found->status.phase : api::AgentPhase::Pending;
+    agent.pulls = found == nullptr || found->spec.dispatch.mode == api::DispatchMode::Pull;
   }
   const WallTime now = parts_.clock.wall_now();
   const bool overdue = until_overdue(task.spec, task.status, timing_.get(), now) == Duration::zero();
@@ -327,8 +328,10 @@ std::optional<std::string> TaskReconciler::lock_loss(const api::Task& task) {
 
 Duration TaskReconciler::report_seen_for(const api::Task& task) {
   const api::TaskStatus& status = task.status;
+  // Without a state it says only why nobody has begun (any more): what begins next is a new sight.
   const bool reported = status.phase == api::TaskPhase::Assigned && !status.assignment.id.empty() &&
-                        status.report.assignment_id == status.assignment.id;
+                        status.report.assignment_id == status.assignment.id &&
+                        status.report.state != api::ReportState::None;
   const MonotonicTime now = parts_.clock.monotonic_now();
   const MutexLock lock(mutex_);
   if (!reported) {

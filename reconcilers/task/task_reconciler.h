@@ -102,7 +102,7 @@ class TaskReconciler final : public runtime::Reconciler {
   Live<TaskTiming> timing_;
   runtime::WorkQueue* queue_ = nullptr;  // set by watch()
 
-  // When the first report of a Task's current assignment was seen.
+  // When it was first seen that a Task's current assignment has begun.
   struct Sighting {
     std::string assignment_id;
     MonotonicTime time;
