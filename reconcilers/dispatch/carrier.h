@@ -30,6 +30,7 @@ struct Delivery {
   api::TaskDispatch dispatch;
   std::string trouble;
   bool not_carried_out = false;         // TryAgain: for sure
+  bool is_our_verdict = false;          // Final: nobody said that the work ended, and it may go on
   std::optional<Duration> retry_after;  // TryAgain: as it was asked for
   std::optional<Duration> ask_after;    // Accepted, Running; none: there will be news
 };

@@ -58,9 +58,13 @@ Json make_report(const api::Task& task, const Outcome& outcome, const std::strin
 }
 
 Json begin_patch(const api::Task& task, const api::TaskDispatch& dispatch, const std::string& now) {
-  return Json::array({still_assigned(task),
-                      operation("add", "/status/dispatch", api::dispatch_to_json(dispatch)),
-                      operation("add", "/status/report", make_report(task, {}, now))});
+  Json patch = Json::array({still_assigned(task),
+                            operation("add", "/status/dispatch", api::dispatch_to_json(dispatch)),
+                            operation("add", "/status/report", make_report(task, {}, now))});
+  if (task.spec.delivery == api::Delivery::AtMostOnce) {
+    patch.insert(patch.begin(), operation("test", "/metadata/resourceVersion", task.meta.resource_version));
+  }
+  return patch;
 }
 
 Json report_patch(const api::Task& task, const Outcome& outcome, const std::string& now) {
@@ -78,6 +82,16 @@ Json accepted_patch(const api::Task& task, const Outcome& outcome, const api::Ta
     patch.push_back(operation("add", "/status/dispatch", api::dispatch_to_json(dispatch)));
   }
   return patch;
+}
+
+Json withdraw_patch(const api::Task& task, const std::string& begun_at, const std::string& message) {
+  const Json report = {{"assignmentID", task.status.assignment.id}, {"message", message}};
+  return Json::array({still_assigned(task),
+                      operation("test", "/status/dispatch/assignmentID", task.status.assignment.id),
+                      still_running(),
+                      operation("test", "/status/report/startedAt", begun_at),
+                      {{"op", "remove"}, {"path", "/status/dispatch"}},
+                      operation("add", "/status/report", report)});
 }
 
 Json forget_patch(const api::Task& task) {

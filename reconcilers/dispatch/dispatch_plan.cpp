@@ -20,6 +20,12 @@ bool ended_by_itself(AttemptOutcome outcome) {
          outcome == AttemptOutcome::Rejected;
 }
 
+// An agent that came for it itself, before it became one that Tasks are brought to.
+bool has_begun(const api::Task& task) {
+  const api::Report& report = task.status.report;
+  return report.assignment_id == task.status.assignment.id && report.state != api::ReportState::None;
+}
+
 bool is_final(const api::Report& report) {
   return report.state == api::ReportState::Succeeded || report.state == api::ReportState::Failed ||
          report.state == api::ReportState::Rejected;
@@ -52,10 +58,13 @@ bool must_be_stopped(const api::Task& task) {
 Step plan(const PlanInput& input) {
   const api::Task& task = input.task;
   const api::TaskStatus& status = task.status;
-  if (must_be_stopped(task)) return Step::Stop;
+  if (!is_live(task) && must_be_stopped(task)) return Step::Stop;
   if (!is_live(task) || !is_brought(input.agent) || is_reported_final(task)) return Step::Nothing;
   const api::TaskDispatch& brought = status.dispatch;
-  if (brought.assignment_id != status.assignment.id) return Step::Begin;
+  if (brought.assignment_id != status.assignment.id) {
+    const bool may_begin = task.spec.delivery == api::Delivery::AtLeastOnce || !has_begun(task);
+    return may_begin ? Step::Begin : Step::AwaitReport;
+  }
   if (!brought.accepted_at.empty()) {
     return brought.location.empty() && brought.job_name.empty() ? Step::AwaitReport : Step::Ask;
   }

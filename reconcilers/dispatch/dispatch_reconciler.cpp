@@ -22,10 +22,18 @@ constexpr Duration kFirstPause = std::chrono::seconds(1);
 constexpr Duration kLongestPause = std::chrono::seconds(30);
 constexpr Duration kConflictDelay = std::chrono::seconds(1);
 constexpr int kMaxDoublings = 5;
-constexpr int kMaxStopTries = 5;
 
 bool is_brought(const api::Agent* agent) {
   return agent != nullptr && agent->spec.dispatch.mode != DispatchMode::Pull;
+}
+
+bool is_service(const api::Agent* agent) {
+  return agent != nullptr && agent->spec.dispatch.mode == DispatchMode::HTTP;
+}
+
+// What was brought to `before` can be stopped at `now`.
+bool can_be_asked(const api::Agent& before, const api::Agent* now) {
+  return is_service(now) && now->spec.dispatch.http.url == before.spec.dispatch.http.url;
 }
 
 bool same_dispatch(const api::Agent* before, const api::Agent* after) {
@@ -42,6 +50,30 @@ bool was_at_work(const api::Task& task) {
   return must_be_stopped(task) ||
          (is_live(task) && task.status.dispatch.assignment_id == task.status.assignment.id &&
           !is_reported_final(task));
+}
+
+// The current assignment was announced.
+bool is_announced(const api::Task& task) {
+  return task.status.dispatch.assignment_id == task.status.assignment.id;
+}
+
+bool is_announced_at(const api::Task& task, const std::string& time) {
+  const api::Report& report = task.status.report;
+  return is_announced(task) && report.assignment_id == task.status.assignment.id && !time.empty() &&
+         report.started_at == time;
+}
+
+// It was brought, and its agent has become one that comes for its Tasks: nobody would ask what became of it.
+bool is_left_alone(const api::Task& task, const api::Agent* agent) {
+  const api::TaskDispatch& dispatch = task.status.dispatch;
+  const bool reports_itself =
+      !dispatch.accepted_at.empty() && dispatch.location.empty() && dispatch.job_name.empty();
+  return agent != nullptr && !is_brought(agent) && is_live(task) && is_announced(task) && !reports_itself &&
+         !is_reported_final(task);
+}
+
+bool is_at_most_once(const api::Task& task) {
+  return task.spec.delivery == api::Delivery::AtMostOnce;
 }
 
 }  // namespace
@@ -61,35 +93,65 @@ void DispatchReconciler::watch(runtime::WorkQueue& queue) {
 
 bool DispatchReconciler::concerns(const api::Task& task) const {
   if (must_be_stopped(task)) return true;
-  return is_live(task) && is_brought(agent_named(task, task.status.agent_name).get());
+  const auto agent = agent_named(task, task.status.agent_name);
+  return is_live(task) && (is_brought(agent.get()) || is_left_alone(task, agent.get()));
 }
 
 void DispatchReconciler::task_changed(const TaskChange& change, runtime::WorkQueue& queue) {
   const kube::ObjectKey key = (change.after ? change.after : change.before)->meta.key();
-  std::shared_ptr<kube::HttpCancel> useless;
-  {
-    const MutexLock lock(mutex_);
-    const auto request = requests_.find(key);
-    if (request != requests_.end() && !request->second.stops &&
-        !is_wanted(change.after.get(), request->second.assignment_id)) {
-      useless = request->second.cancel;
-    }
-    if (!change.after && was_at_work(*change.before)) orphans_[key] = change.before;
-    if (!change.after && !was_at_work(*change.before)) memories_.erase(key);
-  }
+  const auto useless = useless_request(key);
   if (useless) useless->cancel();
+  if (!change.after) task_is_gone(*change.before, queue);
   if (change.after && own_writes_.covers(change.after->meta.resource_version)) return;
   const bool mine = change.after ? concerns(*change.after) : was_at_work(*change.before);
   if (mine || useless) queue.add(key, change.initial ? runtime::kPriorityLow : runtime::kPriorityNormal);
 }
 
+// By what is the case now, since changes may come in any order. That is asked last: what the request is for
+// was in the cache before it.
+std::shared_ptr<kube::HttpCancel> DispatchReconciler::useless_request(const kube::ObjectKey& key) const {
+  Request request;
+  {
+    const MutexLock lock(mutex_);
+    const auto found = requests_.find(key);
+    if (found == requests_.end() || found->second.stops) return nullptr;
+    request = found->second;
+  }
+  const bool wanted = is_wanted(parts_.caches.tasks.get(key).get(), request.assignment_id);
+  return wanted ? nullptr : request.cancel;
+}
+
+void DispatchReconciler::task_is_gone(const api::Task& task, const runtime::WorkQueue& queue) {
+  const kube::ObjectKey key = task.meta.key();
+  {
+    const MutexLock lock(mutex_);
+    memories_.erase(key);
+  }
+  // A Job goes with its Task. A standby, which stops nothing, would gather these without end.
+  const bool at_service = task.status.dispatch.job_name.empty();
+  if (at_service && was_at_work(task) && !queue.is_held()) stop_beside(task);
+  stops_.sweep(key, nullptr);
+}
+
 void DispatchReconciler::agent_changed(const AgentChange& change, runtime::WorkQueue& queue) {
-  if (same_dispatch(change.before.get(), change.after.get())) return;
-  const kube::ObjectMeta& meta = (change.after ? change.after : change.before)->meta;
-  if (!is_brought(change.before.get()) && !is_brought(change.after.get())) return;
-  for (const auto& task : parts_.caches.tasks.by_index(api::index::kTasksByAgent, meta.key().str())) {
+  const api::Agent* const before = change.before.get();
+  if (same_dispatch(before, change.after.get())) return;
+  if (before != nullptr && !is_brought(before) && !is_brought(change.after.get())) return;
+  const kube::ObjectKey key = (change.after ? change.after : change.before)->meta.key();
+  const auto tasks = parts_.caches.tasks.by_index(api::index::kTasksByAgent, key.str());
+  if (is_service(before) && !can_be_asked(*before, parts_.caches.agents.get(key).get())) {
+    keep_agent(change.before, tasks);
+  }
+  for (const auto& task : tasks) {
+    // Of one that is new, the Tasks may have come before it.
+    if (before == nullptr && !concerns(*task)) continue;
     queue.add(task->meta.key(), change.initial ? runtime::kPriorityLow : runtime::kPriorityNormal);
   }
+}
+
+void DispatchReconciler::keep_agent(const StopList::AgentPtr& former, std::vector<StopList::TaskPtr> tasks) {
+  std::erase_if(tasks, [](const auto& task) { return !was_at_work(*task); });
+  stops_.keep_agent(former, tasks);
 }
 
 // The end of a Job is looked at at once; what happens before it is asked for now and then.
@@ -102,7 +164,10 @@ void DispatchReconciler::job_changed(const JobChange& change, runtime::WorkQueue
   {
     const MutexLock lock(mutex_);
     const auto memory = memories_.find(key);
-    if (memory != memories_.end() && memory->second.failures == 0) memory->second.not_before = {};
+    if (memory != memories_.end()) {
+      ++memory->second.news;
+      if (memory->second.failures == 0) memory->second.not_before = {};
+    }
   }
   queue.add(key, change.initial ? runtime::kPriorityLow : runtime::kPriorityNormal);
 }
@@ -122,8 +187,15 @@ void DispatchReconciler::stop(bool all) {
 // --- Observe ---
 
 ReconcileResult DispatchReconciler::reconcile(const kube::ObjectKey& key) {
-  if (const auto orphan = take_orphan(key)) return stop_assignment(*orphan, true);
+  slots_.come(key);
+  ReconcileResult result = StopList::is_key(key) ? tell_to_stop(key) : look_at(key);
+  call(slots_.go(key));
+  return result;
+}
+
+ReconcileResult DispatchReconciler::look_at(const kube::ObjectKey& key) {
   const auto task = parts_.caches.tasks.get(key);
+  stops_.sweep(key, task.get());
   if (task == nullptr) {
     forget(key);
     return Done{};
@@ -132,18 +204,28 @@ ReconcileResult DispatchReconciler::reconcile(const kube::ObjectKey& key) {
   const auto agent = agent_named(*task, task->status.agent_name);
   Carrier* const carrier = carrier_of(agent.get());
   const bool once = carrier != nullptr && carrier->sends_once();
-  const std::string begun_here = memory.begun_here || once ? memory.assignment_id : "";
-  const Step step = plan({*task, agent.get(), begun_here});
-  if (step == Step::Stop) return stop_assignment(*task, false);
-  if (step == Step::Nothing || carrier == nullptr) {
+  const bool begun_here = once || is_announced_at(*task, memory.begun_at);
+  const Step step = plan({*task, agent.get(), begun_here ? memory.assignment_id : ""});
+  if (must_be_stopped(*task)) {
+    if (const auto waits = stop_former(*task, step)) return *waits;
+  }
+  const bool left_alone = is_left_alone(*task, agent.get());
+  if ((step == Step::Nothing || carrier == nullptr) && !left_alone) {
     forget(key);
     return Done{};
   }
   if (memory.unwritten) return finish(*task, *memory.unwritten, memory);
-  if (memory.unaccepted && step == Step::Send) return accept(*task, *memory.unaccepted, memory);
+  const bool announced = is_announced(*task);
+  if (memory.unaccepted && announced && task->status.dispatch.accepted_at.empty()) {
+    return accept(*task, *memory.unaccepted, memory);
+  }
+  if (memory.withdraws && announced) {
+    // Otherwise the service reports by itself, whatever it answered: it has begun.
+    return is_announced_at(*task, memory.begun_at) ? withdraw(*task, memory) : ReconcileResult(Done{});
+  }
   const bool is_job = !task->status.dispatch.job_name.empty();
-  if (step != Step::Begin && is_job != (agent->spec.dispatch.mode == DispatchMode::Job)) {
-    return finish(*task, failure(code::kModeChanged, "the agent's dispatch.mode was changed", true), memory);
+  if (left_alone || (announced && is_job != (agent->spec.dispatch.mode == DispatchMode::Job))) {
+    return change_mode(*task, std::move(memory));
   }
   return carry(*task, *agent, *carrier, step, std::move(memory));
 }
@@ -164,17 +246,13 @@ ReconcileResult DispatchReconciler::carry(const api::Task& task, const api::Agen
                                           Step step, Memory memory) {
   switch (step) {
     case Step::Begin:
-      return begin(task, agent, carrier, std::move(memory));
     case Step::Send:
     case Step::Ask:
       return deliver(task, agent, carrier, step, std::move(memory));
     case Step::OutcomeUnknown:
-      return finish(task,
-                    failure(code::kOutcomeUnknown,
-                            "the operator was restarted while it was being sent: nobody knows whether the "
-                            "service got it, and it must not be sent twice",
-                            false),
-                    std::move(memory));
+      return finish_unknown(
+          task, "it was being sent when the operator ended: nobody knows whether the service got it",
+          std::move(memory));
     case Step::AwaitReport:
     case Step::Nothing:
     case Step::Stop:
@@ -183,52 +261,76 @@ ReconcileResult DispatchReconciler::carry(const api::Task& task, const api::Agen
   return Done{};
 }
 
-ReconcileResult DispatchReconciler::begin(const api::Task& task, const api::Agent& agent, Carrier& carrier,
-                                          Memory memory) {
-  // Before the write: if its answer is lost, nothing has been sent all the same.
-  memory.begun_here = true;
-  remember(task.meta.key(), memory);
-  api::Task begun;
-  const Json patch = begin_patch(task, carrier.announce(task, agent), now_text());
-  if (auto failed = write(task, patch, &begun)) return *failed;
-  return deliver(begun, agent, carrier, Step::Send, std::move(memory));
-}
-
 ReconcileResult DispatchReconciler::deliver(const api::Task& task, const api::Agent& agent, Carrier& carrier,
                                             Step step, Memory memory) {
+  const kube::ObjectKey key = task.meta.key();
   const Duration pause = memory.not_before - parts_.clock.monotonic_now();
   if (pause > Duration::zero()) return RequeueAfter{pause};
   const Duration left = time_left(task, parts_.clock.wall_now());
   if (left <= Duration::zero()) return Done{};  // it times out
+  remember(key, memory);                        // for its news
+  const bool only_once = step != Step::Ask && is_at_most_once(task);
+  api::Task brought = task;
+  std::optional<ReconcileResult> not_announced;
   Delivery delivery;
-  const bool only_once = step == Step::Send && task.spec.delivery == api::Delivery::AtMostOnce;
   bool cancelled = false;
-  const Turn turn = with_slot(task, agent, {nullptr, task.status.assignment.id, false, only_once},
-                              [&](kube::HttpCancel& cancel) {
-                                delivery = step == Step::Send ? carrier.send(task, agent, left, cancel)
-                                                              : carrier.ask(task, agent, left, cancel);
-                                cancelled = cancel.cancelled();
-                              });
+  const Turn turn = with_slot(
+      key, agent, {nullptr, task.status.assignment.id, false, only_once}, [&](kube::HttpCancel& cancel) {
+        if (step == Step::Begin) {
+          not_announced = announce(task, carrier.announce(task, agent), memory, &brought);
+        }
+        if (not_announced) return;
+        delivery = step == Step::Ask ? carrier.ask(brought, agent, left, cancel)
+                                     : carrier.send(brought, agent, left, cancel);
+        cancelled = cancel.cancelled();
+      });
+  if (turn != Turn::Taken && step == Step::Send && only_once && !carrier.sends_once()) {
+    memory.trouble = "it waits for its turn";
+    return withdraw(task, std::move(memory));
+  }
+  if (turn != Turn::Taken) return Done{};
+  if (not_announced) return *not_announced;
   const bool nothing_known = delivery.kind == Delivery::Kind::TryAgain;
-  if (turn != Turn::Taken || (cancelled && nothing_known)) return Done{};
-  return settle(task, step, delivery, std::move(memory));
+  if (cancelled && nothing_known) {
+    if (only_once && !delivery.not_carried_out) never_send_again(key, std::move(memory));
+    return Done{};
+  }
+  return settle(brought, carrier, step, delivery, std::move(memory));
 }
 
-ReconcileResult DispatchReconciler::settle(const api::Task& task, Step step, const Delivery& delivery,
-                                           Memory memory) {
+// It may have come there. Who finds it announced, but not by this memory, sends nothing.
+void DispatchReconciler::never_send_again(const kube::ObjectKey& key, Memory memory) {
+  memory.begun_at.clear();
+  remember(key, memory);
+}
+
+// It is remembered before the write, and kept if its answer is lost: nothing has been sent all the same.
+std::optional<ReconcileResult> DispatchReconciler::announce(const api::Task& task,
+                                                            const api::TaskDispatch& dispatch, Memory& memory,
+                                                            api::Task* announced) {
+  // What was announced before is no more: it was withdrawn.
+  if (memory.withdraws) memory.begun_at.clear();
+  memory.withdraws = false;
+  if (memory.begun_at.empty()) memory.begun_at = now_text();
+  remember(task.meta.key(), memory);
+  return write(task, begin_patch(task, dispatch, memory.begun_at), announced);
+}
+
+ReconcileResult DispatchReconciler::settle(const api::Task& task, const Carrier& carrier, Step step,
+                                           const Delivery& delivery, Memory memory) {
   if (delivery.kind == Delivery::Kind::TryAgain) {
-    const bool at_most_once = step == Step::Send && task.spec.delivery == api::Delivery::AtMostOnce;
-    if (at_most_once && !delivery.not_carried_out) {
-      return finish(task,
-                    failure(code::kOutcomeUnknown, delivery.trouble + "; it must not be sent twice", false),
-                    std::move(memory));
+    if (step != Step::Ask && is_at_most_once(task) && !delivery.not_carried_out) {
+      return finish_unknown(task, delivery.trouble, std::move(memory));
     }
-    return try_later(task, delivery, std::move(memory));
+    return try_later(task, carrier, step, delivery, std::move(memory));
   }
   memory.failures = 0;
   memory.not_before = parts_.clock.monotonic_now() + delivery.ask_after.value_or(Duration::zero());
   remember(task.meta.key(), memory);
-  if (delivery.kind == Delivery::Kind::Final) return finish(task, delivery.outcome, std::move(memory));
+  if (delivery.kind == Delivery::Kind::Final) {
+    if (delivery.is_our_verdict) stop_beside(task);
+    return finish(task, delivery.outcome, std::move(memory));
+  }
   if (delivery.kind == Delivery::Kind::Accepted) return accept(task, delivery, std::move(memory));
   const api::Report& told = task.status.report;
   const bool news = told.progress != delivery.outcome.progress || told.message != delivery.outcome.message;
@@ -252,26 +354,43 @@ ReconcileResult DispatchReconciler::accept(const api::Task& task, const Delivery
   return Done{};
 }
 
-ReconcileResult DispatchReconciler::try_later(const api::Task& task, const Delivery& delivery,
-                                              Memory memory) {
+ReconcileResult DispatchReconciler::try_later(const api::Task& task, const Carrier& carrier, Step step,
+                                              const Delivery& delivery, Memory memory) {
   const Duration pause =
       std::min(kFirstPause * (1 << std::min(memory.failures, kMaxDoublings)), kLongestPause);
   const auto jittered = std::chrono::duration_cast<Duration>(pause * (0.5 + 0.5 * parts_.random.uniform()));
   const Duration wait = std::max(jittered, delivery.retry_after.value_or(Duration::zero()));
   ++memory.failures;
   memory.not_before = parts_.clock.monotonic_now() + wait;
+  const std::string before = std::exchange(
+      memory.trouble, api::cut_text("not reached, it is tried again: " + delivery.trouble, 1024));
   remember(task.meta.key(), memory);
-  Outcome waiting;
-  waiting.progress = task.status.report.progress;
-  waiting.message = api::cut_text("not reached, it is tried again: " + delivery.trouble, 1024);
-  if (waiting.message != task.status.report.message) {
+  if (memory.trouble != before) {
     log_.info("an agent was not reached", {{"namespace", task.meta.namespace_},
                                            {"name", task.meta.name},
                                            {"agent", task.status.agent_name},
                                            {"error", delivery.trouble}});
+  }
+  // A Job may have been made though its answer was lost, and is found by its name.
+  if (step != Step::Ask && is_at_most_once(task) && !carrier.sends_once()) {
+    return withdraw(task, std::move(memory));
+  }
+  Outcome waiting;
+  waiting.progress = task.status.report.progress;
+  waiting.message = memory.trouble;
+  if (waiting.message != task.status.report.message) {
     if (auto failed = write(task, report_patch(task, waiting, now_text()))) return *failed;
   }
   return RequeueAfter{wait};
+}
+
+// Remembered until it is written: a withdrawal that comes late must not find that it was sent after all.
+ReconcileResult DispatchReconciler::withdraw(const api::Task& task, Memory memory) {
+  memory.withdraws = true;
+  remember(task.meta.key(), memory);
+  if (auto failed = write(task, withdraw_patch(task, memory.begun_at, memory.trouble))) return *failed;
+  const Duration pause = memory.not_before - parts_.clock.monotonic_now();
+  return RequeueAfter{std::max(pause, Duration::zero())};
 }
 
 ReconcileResult DispatchReconciler::finish(const api::Task& task, const Outcome& outcome, Memory memory) {
@@ -282,42 +401,80 @@ ReconcileResult DispatchReconciler::finish(const api::Task& task, const Outcome&
   return Done{};
 }
 
-std::optional<bool> DispatchReconciler::stop_once(const api::Task& task, bool orphaned) {
-  const auto agent = agent_named(task, task.status.dispatch.agent_name);
-  if (!task.status.dispatch.job_name.empty()) {
-    // Without the Task it is deleted anyway, and its agent need not be there any more.
-    kube::HttpCancel cancel;
-    return orphaned || parts_.job == nullptr || parts_.job->stop(task, agent ? *agent : api::Agent(), cancel);
+// The service may be at work on it, for nothing.
+ReconcileResult DispatchReconciler::finish_unknown(const api::Task& task, const std::string& why,
+                                                   Memory memory) {
+  if (task.status.dispatch.job_name.empty()) stop_beside(task);
+  return finish(task, failure(code::kOutcomeUnknown, why + "; it must not be sent twice", false),
+                std::move(memory));
+}
+
+// --- What is to be stopped ---
+
+// The report comes last: until then the next process finds what is to be stopped as well.
+ReconcileResult DispatchReconciler::change_mode(const api::Task& task, Memory memory) {
+  if (task.status.dispatch.job_name.empty()) {
+    stop_beside(task);
+  } else if (const auto pause = stop_job(task)) {
+    return RequeueAfter{*pause};
   }
-  const bool is_service = agent != nullptr && agent->spec.dispatch.mode == DispatchMode::HTTP;
-  if (!is_service || parts_.http == nullptr) return true;
-  bool done = false;
-  const Turn turn =
-      with_slot(task, *agent, {nullptr, task.status.dispatch.assignment_id, true, false},
-                [&](kube::HttpCancel& cancel) { done = parts_.http->stop(task, *agent, cancel); });
-  if (turn != Turn::Taken && !orphaned) return {};
+  return finish(task, failure(code::kModeChanged, "the agent's dispatch.mode was changed", true),
+                std::move(memory));
+}
+
+std::optional<ReconcileResult> DispatchReconciler::stop_former(const api::Task& task, Step step) {
+  if (!task.status.dispatch.job_name.empty()) {
+    if (const auto pause = stop_job(task)) return RequeueAfter{*pause};
+  } else {
+    stop_beside(task);
+  }
+  if (step == Step::Begin) return {};  // which overwrites status.dispatch
+  if (!stops_.is_over(task)) return Done{};
+  if (auto failed = write(task, forget_patch(task))) return failed;
+  return is_live(task) ? ReconcileResult(RequeueAfter{Duration::zero()}) : ReconcileResult(Done{});
+}
+
+std::optional<Duration> DispatchReconciler::stop_job(const api::Task& task) {
+  stops_.add(task);
+  if (stops_.is_over(task)) return {};
+  // Its agent need not be there any more.
+  const auto agent = agent_named(task, task.status.dispatch.agent_name);
+  kube::HttpCancel cancel;
+  const bool done = parts_.job == nullptr || parts_.job->stop(task, agent ? *agent : api::Agent(), cancel);
+  return stops_.tried(StopList::key_of(task), done);
+}
+
+void DispatchReconciler::stop_beside(const api::Task& task) {
+  if (stops_.add(task)) queue_->add(StopList::key_of(task));
+}
+
+ReconcileResult DispatchReconciler::tell_to_stop(const kube::ObjectKey& stop_key) {
+  const auto order = stops_.get(stop_key);
+  if (!order) return Done{};
+  const api::Task& task = *order->task;
+  std::vector<StopList::AgentPtr> asked = {order->former, agent_named(task, task.status.dispatch.agent_name)};
+  std::erase_if(asked, [](const auto& agent) { return !is_service(agent.get()); });
+  bool done = asked.empty() || parts_.http == nullptr;
+  if (!done) {
+    const Turn turn =
+        with_slot(stop_key, *asked.back(), {nullptr, task.status.dispatch.assignment_id, true, false},
+                  [&](kube::HttpCancel& cancel) { done = stop_at(task, asked, cancel); });
+    if (turn != Turn::Taken) return Done{};
+  }
+  if (const auto pause = stops_.tried(stop_key, done)) return RequeueAfter{*pause};
+  queue_->add(task.meta.key());
+  return Done{};
+}
+
+// At all of them, since it may have been sent again after a change of the address.
+bool DispatchReconciler::stop_at(const api::Task& task, const std::vector<StopList::AgentPtr>& agents,
+                                 kube::HttpCancel& cancel) {
+  bool done = true;
+  for (const auto& agent : agents) done = parts_.http->stop(task, *agent, cancel) && done;
   return done;
 }
 
-ReconcileResult DispatchReconciler::stop_assignment(const api::Task& task, bool orphaned) {
-  const kube::ObjectKey key = task.meta.key();
-  Memory memory = recall(key, task.status.dispatch.assignment_id);
-  const std::optional<bool> done = stop_once(task, orphaned);
-  if (!done) return Done{};
-  const int tries = is_live(task) ? 1 : kMaxStopTries;  // another assignment waits for this
-  if (!*done && ++memory.stop_tries < tries) {
-    remember(key, memory);
-    if (orphaned) {
-      const MutexLock lock(mutex_);
-      orphans_.try_emplace(key, std::make_shared<const api::Task>(task));
-    }
-    return RequeueAfter{kFirstPause * (1 << memory.stop_tries)};
-  }
-  forget(key);
-  if (orphaned) return RequeueAfter{Duration::zero()};  // there may be a successor of that name
-  if (auto failed = write(task, forget_patch(task))) return *failed;
-  return is_live(task) ? ReconcileResult(RequeueAfter{Duration::zero()}) : ReconcileResult(Done{});
-}
+// --- Write and send ---
 
 std::optional<ReconcileResult> DispatchReconciler::write(const api::Task& task, const Json& patch,
                                                          api::Task* written) {
@@ -345,12 +502,14 @@ std::optional<ReconcileResult> DispatchReconciler::write(const api::Task& task, 
   return {};
 }
 
-DispatchReconciler::Turn DispatchReconciler::with_slot(const api::Task& task, const api::Agent& agent,
+DispatchReconciler::Turn DispatchReconciler::with_slot(const kube::ObjectKey& key, const api::Agent& agent,
                                                        Request request,
                                                        const std::function<void(kube::HttpCancel&)>& use) {
-  const kube::ObjectKey key = task.meta.key();
   const int limit = std::min(agent.spec.capacity, per_agent_);
-  if (!slots_.enter(agent.meta.key(), limit, key)) return Turn::NoSlot;
+  AgentSlots::Called called;
+  const bool entered = slots_.enter(agent.meta.key(), limit, key, called);
+  call(called);  // now, since the request may take long
+  if (!entered) return Turn::NoSlot;
   const auto cancel = std::make_shared<kube::HttpCancel>();
   const std::string assignment_id = request.assignment_id;
   const bool stops = request.stops;
@@ -368,8 +527,12 @@ DispatchReconciler::Turn DispatchReconciler::with_slot(const api::Task& task, co
     const MutexLock lock(mutex_);
     requests_.erase(key);
   }
-  for (const kube::ObjectKey& waiting : slots_.leave(agent.meta.key())) queue_->add(waiting);
+  call(slots_.leave(agent.meta.key()));
   return useless ? Turn::Useless : Turn::Taken;
+}
+
+void DispatchReconciler::call(const AgentSlots::Called& called) {
+  for (const kube::ObjectKey& key : called) queue_->add(key);
 }
 
 // --- Memory ---
@@ -386,21 +549,22 @@ DispatchReconciler::Memory DispatchReconciler::recall(const kube::ObjectKey& key
 
 void DispatchReconciler::remember(const kube::ObjectKey& key, const Memory& memory) {
   const MutexLock lock(mutex_);
-  memories_[key] = memory;
+  Memory& known = memories_[key];
+  const bool is_same = known.assignment_id == memory.assignment_id;
+  const unsigned news = is_same ? known.news : memory.news;
+  known = memory;
+  if (news != memory.news) {
+    known.news = news;
+    known.not_before = {};
+  }
 }
 
 void DispatchReconciler::forget(const kube::ObjectKey& key) {
-  const MutexLock lock(mutex_);
-  memories_.erase(key);
-}
-
-std::shared_ptr<const api::Task> DispatchReconciler::take_orphan(const kube::ObjectKey& key) {
-  const MutexLock lock(mutex_);
-  const auto found = orphans_.find(key);
-  if (found == orphans_.end()) return nullptr;
-  auto task = std::move(found->second);
-  orphans_.erase(found);
-  return task;
+  {
+    const MutexLock lock(mutex_);
+    memories_.erase(key);
+  }
+  call(slots_.give_up(key));
 }
 
 std::string DispatchReconciler::now_text() const {

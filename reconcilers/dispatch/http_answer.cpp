@@ -49,8 +49,11 @@ std::string status_text(int status) {
   return "the service answered with HTTP status " + std::to_string(status);
 }
 
-Outcome invalid(const std::string& why) {
-  return failure(code::kInvalidAnswer, "the service's answer cannot be used: " + why, true);
+Answer unusable(const std::string& why) {
+  Answer answer;
+  answer.outcome = failure(code::kInvalidAnswer, "the service's answer cannot be used: " + why, true);
+  answer.is_our_verdict = true;
+  return answer;
 }
 
 void read_error(const Json& error, bool retryable, Outcome& outcome) {
@@ -76,27 +79,28 @@ std::optional<ReportState> state_of(const Json& body) {
   return {};
 }
 
-Outcome read_body(const Json& body) {
-  if (!body.is_object()) return invalid("it is no JSON object");
+Answer read_body(const Json& body) {
+  if (!body.is_object()) return unusable("it is no JSON object");
   const auto state = state_of(body);
-  if (!state) return invalid("its state is none of Running, Succeeded, Failed and Rejected");
-  Outcome outcome;
+  if (!state) return unusable("its state is none of Running, Succeeded, Failed and Rejected");
+  Answer answer;
+  Outcome& outcome = answer.outcome;
   outcome.state = *state;
   outcome.progress = progress_of(body);
   outcome.message = text_of(body, "message", kMaxMessageBytes);
   if (*state == ReportState::Failed) read_error(body.value("error", Json()), true, outcome);
   const auto outputs = body.find("outputs");
   if (*state == ReportState::Succeeded && outputs != body.end() && !outputs->is_null()) {
-    if (!outputs->is_object()) return invalid("outputs is no JSON object");
+    if (!outputs->is_object()) return unusable("outputs is no JSON object");
     outcome.outputs = dump_json(*outputs);
   }
-  return outcome;
+  return answer;
 }
 
-Outcome read_text(const std::string& body) {
+Answer read_text(const std::string& body) {
   if (body.find_first_not_of(" \t\r\n") == std::string::npos) return read_body(Json::object());
   const Result<Json> json = parse_json(body);
-  return json ? read_body(*json) : invalid(json.error().message);
+  return json ? read_body(*json) : unusable(json.error().message);
 }
 
 Answer accepted(const kube::HttpResponse& response) {
@@ -129,7 +133,9 @@ Answer refused(const kube::HttpResponse& response) {
   return answer;
 }
 
-bool is_passing(int status) {
+bool is_passing(Question question, int status) {
+  const bool may_not_ask = status == 401 || status == 403 || (status >= 300 && status < 400);
+  if (question == Question::Poll && may_not_ask) return true;
   return status == 408 || status == 425 || status == 429 || status >= 500;
 }
 
@@ -167,18 +173,17 @@ Answer read_answer(Question question, const kube::HttpResponse& response) {
     return answer;
   }
   if (status >= 200 && status <= 204) {
-    Answer answer;
-    answer.outcome = read_text(response.body);
+    Answer answer = read_text(response.body);
     if (answer.outcome.state == ReportState::Running) {
+      if (question == Question::Post) return unusable("who is not done yet answers with 202");
       answer.kind = Answer::Kind::Running;
-      if (question == Question::Post) {
-        answer.kind = Answer::Kind::Final;
-        answer.outcome = invalid("who is not done yet answers with 202");
-      }
     }
     return answer;
   }
-  return is_passing(status) ? try_again(response) : refused(response);
+  if (is_passing(question, status)) return try_again(response);
+  Answer answer = refused(response);
+  answer.is_our_verdict = question == Question::Poll;
+  return answer;
 }
 
 Result<Address> parse_address(const std::string& text) {

@@ -6,6 +6,7 @@
 //   202                  it is being worked on
 //   408, 425, 429, 5xx   to be tried again, not before Retry-After
 //   401                  to be tried again once, if the credentials have changed
+//   3xx, 401, 403        of a poll: to be tried again, for they say nothing about the work
 //   all other            the end: the attempt failed, and another one would too
 //
 // Thread safety: pure. Errors: none; an answer that makes no sense is a failure with the code InvalidAnswer.
@@ -47,6 +48,7 @@ struct Answer {
   std::optional<Duration> retry_after;  // TryAgain
   std::string trouble;                  // TryAgain: for people
   bool not_carried_out = false;         // TryAgain: the service says that it did nothing
+  bool is_our_verdict = false;          // Final: the service did not say that the work ended
 };
 
 Answer read_answer(Question question, const kube::HttpResponse& response);

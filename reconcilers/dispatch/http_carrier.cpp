@@ -13,13 +13,26 @@ namespace {
 constexpr Duration kStopTimeout = std::chrono::seconds(10);
 constexpr Duration kShortestPoll = std::chrono::milliseconds(100);
 
+// An end that the service did not declare.
+Delivery our_verdict(Outcome outcome) {
+  Delivery delivery = final_delivery(std::move(outcome));
+  delivery.is_our_verdict = true;
+  return delivery;
+}
+
+Delivery final_answer(Answer answer) {
+  Delivery delivery = final_delivery(std::move(answer.outcome));
+  delivery.is_our_verdict = answer.is_our_verdict;
+  return delivery;
+}
+
 Delivery without_answer(const Error& error) {
   Delivery delivery;
   delivery.trouble = error.message;
   delivery.not_carried_out =
       error.reason == kube::kNotConnected || error.reason == reason::kSecretNotReadable;
   if (error.code == ErrorCode::Invalid && !delivery.not_carried_out) {
-    return final_delivery(failure(code::kInvalidAnswer, error.message, false));
+    return our_verdict(failure(code::kInvalidAnswer, error.message, false));
   }
   return delivery;
 }
@@ -70,12 +83,11 @@ Delivery HttpCarrier::send(const api::Task& task, const api::Agent& agent, Durat
   if (!response) return without_answer(response.error());
   Answer answer = read_answer(Question::Post, *response);
   if (answer.kind == Answer::Kind::TryAgain) return try_again(answer);
-  if (answer.kind == Answer::Kind::Accepted) return accepted(task, agent, std::move(answer), cancel);
-  return final_delivery(std::move(answer.outcome));
+  if (answer.kind == Answer::Kind::Accepted) return accepted(task, agent, std::move(answer));
+  return final_answer(std::move(answer));
 }
 
-Delivery HttpCarrier::accepted(const api::Task& task, const api::Agent& agent, Answer answer,
-                               kube::HttpCancel& cancel) {
+Delivery HttpCarrier::accepted(const api::Task& task, const api::Agent& agent, Answer answer) {
   Delivery delivery;
   delivery.kind = Delivery::Kind::Accepted;
   delivery.dispatch = announce(task, agent);
@@ -84,12 +96,9 @@ Delivery HttpCarrier::accepted(const api::Task& task, const api::Agent& agent, A
   if (answer.location.empty()) return delivery;
   auto location = resolve_location(agent.spec.dispatch.http.url, answer.location);
   if (!location) {
-    api::Task unwanted = task;
-    unwanted.status.dispatch = delivery.dispatch;
-    (void)stop(unwanted, agent, cancel);
-    return final_delivery(
-        failure(code::kInvalidLocation,
-                "the Location that the service gave is not asked: " + location.error().message, false));
+    return our_verdict(failure(code::kInvalidLocation,
+                               "the Location that the service gave is not asked: " + location.error().message,
+                               false));
   }
   delivery.dispatch.location = std::move(*location);
   delivery.ask_after = poll_interval(agent);
@@ -100,8 +109,7 @@ Delivery HttpCarrier::ask(const api::Task& task, const api::Agent& agent, Durati
                           kube::HttpCancel& cancel) {
   const api::HttpDispatch& http = agent.spec.dispatch.http;
   if (!same_origin(http.url, task.status.dispatch.location)) {
-    return final_delivery(
-        failure(code::kInvalidLocation, "the agent's url names another origin by now", true));
+    return our_verdict(failure(code::kInvalidLocation, "the agent's url names another origin by now", true));
   }
   const auto response = service_.send(agent,
                                       {"GET",
@@ -115,8 +123,9 @@ Delivery HttpCarrier::ask(const api::Task& task, const api::Agent& agent, Durati
   if (answer.kind == Answer::Kind::TryAgain) return try_again(answer);
   const bool forgotten = response->status == 404 || response->status == 410;
   if (forgotten) answer.outcome.error_retryable = true;
-  Delivery delivery = final_delivery(std::move(answer.outcome));
-  if (answer.kind == Answer::Kind::Running) {
+  const bool is_running = answer.kind == Answer::Kind::Running;
+  Delivery delivery = final_answer(std::move(answer));
+  if (is_running) {
     delivery.kind = Delivery::Kind::Running;
     delivery.ask_after = poll_interval(agent);
   }

@@ -21,7 +21,7 @@ class HttpCarrier final : public Carrier {
   bool sends_once() const override { return false; }
 
  private:
-  Delivery accepted(const api::Task& task, const api::Agent& agent, Answer answer, kube::HttpCancel& cancel);
+  Delivery accepted(const api::Task& task, const api::Agent& agent, Answer answer);
 
   ServiceClient& service_;
   Clock& clock_;
