@@ -49,6 +49,14 @@ Result<std::vector<std::string>> expand_approvers(Plan& plan, std::size_t i) {
   return approvers;
 }
 
+std::vector<std::string> users_of(const Given& given) {
+  std::vector<std::string> users;
+  for (const auto* approval : given) {
+    users.push_back(approval->user);
+  }
+  return users;
+}
+
 void time_out(Plan& plan, std::size_t i) {
   auto& row = plan.rows[i];
   const auto& rule = *plan.definition.step(i).approval;
@@ -70,7 +78,11 @@ void wait_on(Plan& plan, std::size_t i, const Given& approvals, const std::vecto
               std::to_string(approvals.size()) + " of " + std::to_string(rule.required) + " approvals" + by +
                   "; waiting for an approval" + who);
   if (const auto started = parse_time(plan.rows[i].started_at)) {
-    *started + rule.timeout <= plan.snapshot.now ? time_out(plan, i) : plan.wake_at(*started + rule.timeout);
+    if (*started + rule.timeout > plan.snapshot.now) {
+      return plan.wake_at(*started + rule.timeout);
+    }
+    plan.rows[i].approved_by = users_of(approvals);
+    time_out(plan, i);
   }
 }
 
@@ -101,20 +113,22 @@ void advance_approval(Plan& plan, std::size_t i) {
     }
   }
   if (approvals.size() >= static_cast<std::size_t>(plan.definition.step(i).approval->required)) {
+    row.approved_by = users_of(approvals);
     return end_row(row, api::StepPhase::Succeeded, reason::kApproved, "approved by " + names_of(approvals),
                    plan.now);
   }
   wait_on(plan, i, approvals, *approvers);
 }
 
-Json approval_outputs(const RunSnapshot& snapshot, std::size_t step) {
-  Json outputs = {{"approvedBy", Json::array()}, {"comments", Json::object()}};
-  for (const auto* given : said_of(snapshot, step)) {
-    if (given->decision == api::ApprovalDecision::Approve) {
-      outputs["approvedBy"].push_back(given->user);
-      if (!given->comment.empty()) {
-        outputs["comments"][given->user] = given->comment;
-      }
+Json approval_outputs(const RunSnapshot& snapshot, const api::StepStatus& row) {
+  Json outputs = {{"approvedBy", row.approved_by}, {"comments", Json::object()}};
+  const auto counted = [&](const auto& given) {
+    return given.step == row.name && given.round == row.round &&
+           std::find(row.approved_by.begin(), row.approved_by.end(), given.user) != row.approved_by.end();
+  };
+  for (const auto& given : snapshot.run->spec.approvals) {
+    if (counted(given) && !given.comment.empty()) {
+      outputs["comments"][given.user] = given.comment;
     }
   }
   return outputs;

@@ -9,7 +9,7 @@ namespace convoke::workflow {
 void start_approval(Plan& plan, std::size_t step);
 void advance_approval(Plan& plan, std::size_t step);
 
-// {approvedBy: [..], comments: {user: comment}}
-Json approval_outputs(const RunSnapshot& snapshot, std::size_t step);
+// {approvedBy: [..], comments: {user: comment}}, of those whose word counted.
+Json approval_outputs(const RunSnapshot& snapshot, const api::StepStatus& row);
 
 }  // namespace convoke::workflow

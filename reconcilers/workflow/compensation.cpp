@@ -4,8 +4,9 @@
 #include <optional>
 #include <utility>
 
-#include "reconcilers/workflow/fan_out.h"
+#include "controller/base/time_format.h"
 #include "reconcilers/workflow/item_phases.h"
+#include "reconcilers/workflow/items.h"
 #include "reconcilers/workflow/reasons.h"
 #include "reconcilers/workflow/run_step.h"
 #include "reconcilers/workflow/step_result.h"
@@ -13,13 +14,44 @@
 namespace convoke::workflow {
 namespace {
 
+// A state that succeeded, and whose way on could not be taken: its row has failed since.
+bool was_left_badly(const api::StepStatus& row) {
+  return row.phase == api::StepPhase::Failed && row.order > 0 && row.reason != reason::kCompensationFailed;
+}
+
 // A step of which some items succeeded and others did not has failed, and yet has something to undo.
 bool has_effect(const api::Step& step, const api::StepStatus& row) {
   if (step.compensate.empty() || !api::is_terminal(row.phase)) {
     return false;
   }
   return step.for_each ? row.items.find(ItemPhases::kSucceeded) != std::string::npos
-                       : row.phase == api::StepPhase::Succeeded || row.phase == api::StepPhase::Compensating;
+                       : row.phase == api::StepPhase::Succeeded ||
+                             row.phase == api::StepPhase::Compensating || was_left_badly(row);
+}
+
+// For each step when it, and what it waited for, had its last effect; nothing while one of them has not
+// ended. So no step comes before one that it waited for, whatever the records say of their times: the
+// operator may have died after it started a step and before it wrote that the one before had ended.
+std::vector<std::optional<WallTime>> find_latest_effects(const Plan& plan) {
+  const auto& definition = plan.definition;
+  std::vector<std::optional<WallTime>> latest(definition.size());
+  for (const auto i : definition.order) {
+    const auto& waited_for = definition.dependencies[i];
+    const bool all_ended =
+        api::is_terminal(plan.rows[i].phase) &&
+        std::all_of(waited_for.begin(), waited_for.end(), [&](auto d) { return latest[d].has_value(); });
+    if (!all_ended) {
+      continue;
+    }
+    auto time = has_effect(definition.step(i), plan.rows[i])
+                    ? parse_time(plan.rows[i].completed_at).value_or(WallTime::min())
+                    : WallTime::min();
+    for (const auto d : waited_for) {
+      time = std::max(time, *latest[d]);
+    }
+    latest[i] = time;
+  }
+  return latest;
 }
 
 // The row that is being undone, or is next; nothing if there is none left.
@@ -71,7 +103,7 @@ void record(Plan& plan, const ChildKey& key, bool undone, const std::string& why
     row.phase = over ? api::StepPhase::Failed : row.phase;
   } else if (over && had_succeeded) {
     row.phase = api::StepPhase::Compensated;
-    explain_row(row, reason::kCompensated, "");
+    explain_row(row, reason::kCompensated, row.message);
   }
 }
 
@@ -106,33 +138,40 @@ Status set_names(Plan& plan, const ChildKey& key) {
   return {};
 }
 
-void mark_begun(api::StepStatus& row) {
+// Only why the way on could not be taken is worth keeping: it is why the run failed.
+void mark_begun(api::StepStatus& row, bool is_fan_out) {
   if (row.phase == api::StepPhase::Succeeded) {
     row.phase = api::StepPhase::Compensating;
     explain_row(row, reason::kCompensating, "");
+  } else if (!is_fan_out && was_left_badly(row)) {
+    row.phase = api::StepPhase::Compensating;
+    explain_row(row, reason::kCompensating, row.message);
   }
 }
 
-void start_undo(Plan& plan, const ChildKey& key) {
+// True: it cannot even be started, and so has failed already.
+bool start_undo(Plan& plan, const ChildKey& key) {
   auto& row = plan.rows[key.step];
-  if (!plan.has_room()) {
-    return;
+  if (!plan.has_room() || plan.held_back(key) != nullptr) {
+    return false;
   }
-  mark_begun(row);
+  mark_begun(row, key.item >= 0);
   const auto ready = set_names(plan, key);
   auto start = ready ? child_to_start(plan, key) : Result<ChildStart>(ready.error());
   if (!start) {
-    return record(plan, key, false, start.error().message);
+    record(plan, key, false, start.error().message);
+    return true;
   }
   row.compensation_name = start->name;
   plan.start(std::move(*start));
+  return false;
 }
 
 // True: this one is over, and the next may come.
 bool look_at_undo(Plan& plan, const ChildKey& key) {
   auto& row = plan.rows[key.step];
   if (const auto& child = plan.snapshot.child(key)) {
-    mark_begun(row);
+    mark_begun(row, key.item >= 0);
     if (child.ended()) {
       record(plan, key, child.phase() == api::StepPhase::Succeeded, child.reason() + ": " + child.message());
     } else {
@@ -148,29 +187,24 @@ bool look_at_undo(Plan& plan, const ChildKey& key) {
     record(plan, key, false, refused->second.message);
     return true;
   }
-  if (row.compensation_name != name_of(plan.snapshot, key)) {
-    start_undo(plan, key);
-  }
-  // One that cannot even be started has failed already.
-  return plan.starts.empty() && plan.rows[key.step].reason == reason::kCompensationFailed;
+  return row.compensation_name != name_of(plan.snapshot, key) && start_undo(plan, key);
 }
 
 }  // namespace
 
 void number_completions(Plan& plan) {
+  const auto latest = find_latest_effects(plan);
   std::vector<std::size_t> ended;
   int last = 0;
-  for (std::size_t place = 0; place < plan.definition.order.size(); ++place) {
-    const auto i = plan.definition.order[place];
+  for (const auto i : plan.definition.order) {
     last = std::max(last, plan.rows[i].order);
-    if (!plan.definition.is_finally(i) && plan.rows[i].order == 0 &&
+    if (!plan.definition.is_finally(i) && plan.rows[i].order == 0 && latest[i] &&
         has_effect(plan.definition.step(i), plan.rows[i])) {
       ended.push_back(i);
     }
   }
-  std::stable_sort(ended.begin(), ended.end(), [&](std::size_t a, std::size_t b) {
-    return plan.rows[a].completed_at < plan.rows[b].completed_at;
-  });
+  std::stable_sort(ended.begin(), ended.end(),
+                   [&](std::size_t a, std::size_t b) { return *latest[a] < *latest[b]; });
   for (const auto i : ended) {
     plan.rows[i].order = ++last;
   }

@@ -13,8 +13,9 @@
 
 namespace convoke::workflow {
 
-// Numbers the rows that have something to be undone by when they came to it, so that the order outlives the
-// children.
+// Numbers the rows that have something to be undone by when they came to it, each after the steps that it
+// waited for, so that the order outlives the children. Where states follow each other, once for each that
+// ended.
 void number_completions(Plan& plan);
 
 // True if there is still something to be undone, or being undone.

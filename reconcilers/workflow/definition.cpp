@@ -36,8 +36,9 @@ class Checker {
 
   Result<DefinitionPtr> check() {
     using Part = Status (Checker::*)();
-    for (const Part part : {&Checker::check_parameters, &Checker::check_steps, &Checker::build_graph,
-                            &Checker::order_steps, &Checker::check_each_step, &Checker::check_outputs}) {
+    for (const Part part :
+         {&Checker::check_parameters, &Checker::check_steps, &Checker::build_graph, &Checker::order_steps,
+          &Checker::check_each_step, &Checker::check_approval_states, &Checker::check_outputs}) {
       if (auto status = (this->*part)(); !status) {
         return status.error();
       }
@@ -242,6 +243,38 @@ class Checker {
     return {};
   }
 
+  // What somebody said on a state would count again each time the state is reached.
+  Status check_approval_states() {
+    for (std::size_t i = 0; definition_->is_state_machine() && i < definition_->main_steps; ++i) {
+      if (definition_->step(i).approval && can_come_back(i)) {
+        return invalid(
+            field(i, ".approval"),
+            "this state can be reached again, and an approval counts once: let a `workflow` step start a "
+            "Workflow with the approval, which is asked for anew each time");
+      }
+    }
+    return {};
+  }
+
+  bool can_come_back(std::size_t state) const {
+    std::set<std::size_t> reached;
+    std::vector<std::size_t> next = {state};
+    while (!next.empty()) {
+      const auto from = next.back();
+      next.pop_back();
+      for (const auto& transition : definition_->step(from).transitions) {
+        const auto to = definition_->find(transition.to);
+        if (to == state) {
+          return true;
+        }
+        if (to && reached.insert(*to).second) {
+          next.push_back(*to);
+        }
+      }
+    }
+    return false;
+  }
+
   Status check_outputs() {
     const ReferenceCheck names(*definition_, parameter_names_);
     std::set<std::string> known;
@@ -309,22 +342,6 @@ Result<DefinitionPtr> parse_definition(const api::RawJson& spec, const std::stri
     return Error{ErrorCode::Invalid, malformed.front(), "InvalidDefinition"};
   }
   return check_definition(std::move(parsed), path);
-}
-
-DefinitionPtr names_only(const std::vector<std::string>& steps) {
-  auto definition = std::make_shared<Definition>();
-  for (const auto& name : steps) {
-    definition->positions.emplace(name, definition->spec.steps.size());
-    definition->order.push_back(definition->spec.steps.size());
-    definition->spec.steps.emplace_back().name = name;
-  }
-  definition->main_steps = steps.size();
-  definition->needs.resize(steps.size());
-  definition->dependencies.resize(steps.size());
-  definition->undo_steps.resize(steps.size());
-  definition->programs.resize(steps.size());
-  definition->used_steps.resize(steps.size());
-  return definition;
 }
 
 }  // namespace convoke::workflow

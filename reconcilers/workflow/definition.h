@@ -53,6 +53,8 @@ struct Definition {
   const api::Step& step(std::size_t i) const { return spec.steps[i]; }
   bool is_finally(std::size_t i) const { return i >= main_steps; }
   bool is_state_machine() const { return spec.mode == api::WorkflowMode::StateMachine; }
+  // A step that is visited, perhaps several times.
+  bool is_state(std::size_t step) const { return is_state_machine() && !is_finally(step); }
   std::optional<std::size_t> find(const std::string& name) const;
 };
 
@@ -67,8 +69,5 @@ Result<DefinitionPtr> check_definition(api::WorkflowSpec spec, const std::string
 
 // Reads and checks a spec kept as JSON text (inline, or in a ControllerRevision).
 Result<DefinitionPtr> parse_definition(const api::RawJson& spec, const std::string& path);
-
-// A definition that knows nothing but the names of its steps: enough to end a run whose real one is gone.
-DefinitionPtr names_only(const std::vector<std::string>& steps);
 
 }  // namespace convoke::workflow

@@ -7,10 +7,16 @@
 namespace convoke::workflow {
 namespace {
 
-std::string revision_of(const std::vector<TaskPtr>& tasks) {
-  for (const auto& task : tasks) {
+std::string revision_of(const KnownChildren& children) {
+  for (const auto& task : children.tasks) {
     if (const auto& revision = task->meta.label(api::label::kRevision); !revision.empty()) {
       return revision;
+    }
+  }
+  for (const auto& run : children.runs) {
+    const auto found = run->meta.annotations.find(annotation::kParentRevision);
+    if (found != run->meta.annotations.end()) {
+      return found->second;
     }
   }
   return {};
@@ -30,14 +36,14 @@ NoDefinition invalid(const Error& error) {
 
 std::variant<FoundDefinition, NoDefinition> DefinitionSource::find(const api::WorkflowRun& run,
                                                                    const api::WorkflowRunStatus& status,
-                                                                   const std::vector<TaskPtr>& tasks) {
+                                                                   const KnownChildren& children) {
   if (!run.spec.workflow_spec.empty()) {
     return find_inline(run);
   }
   if (!status.revision.empty()) {
     return find_revision(run, status.revision);
   }
-  if (const auto revision = revision_of(tasks); !revision.empty()) {
+  if (const auto revision = revision_of(children); !revision.empty()) {
     return find_revision(run, revision);
   }
   return run.spec.revision.empty() ? find_current(run) : find_revision(run, run.spec.revision);

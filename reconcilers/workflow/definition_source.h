@@ -1,8 +1,8 @@
 // Where a run's definition comes from: inline, or a ControllerRevision of its Workflow.
 //
-// The revision is, in this order: the one in the run's status, the one that its Tasks are labelled with (so
-// that a crash between the first Task and the first status write changes nothing), the one that spec.revision
-// pins, the Workflow's current one. Reads caches only.
+// The revision is, in this order: the one in the run's status, the one that its children bear (so that a
+// crash between the first child and the first status write changes nothing), the one that spec.revision pins,
+// the Workflow's current one. Reads caches only.
 //
 // Thread safety: all methods from every thread. Ownership: the caches outlive this.
 #pragma once
@@ -35,7 +35,7 @@ class DefinitionSource {
 
   std::variant<FoundDefinition, NoDefinition> find(const api::WorkflowRun& run,
                                                    const api::WorkflowRunStatus& status,
-                                                   const std::vector<TaskPtr>& tasks);
+                                                   const KnownChildren& children);
 
  private:
   using Answer = std::variant<FoundDefinition, NoDefinition>;

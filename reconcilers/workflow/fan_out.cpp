@@ -1,76 +1,19 @@
 #include "reconcilers/workflow/fan_out.h"
 
 #include <algorithm>
+#include <optional>
+#include <string>
 #include <utility>
 
+#include "controller/base/time_format.h"
 #include "reconcilers/workflow/item_phases.h"
+#include "reconcilers/workflow/item_repeat.h"
+#include "reconcilers/workflow/items.h"
 #include "reconcilers/workflow/reasons.h"
-#include "reconcilers/workflow/step_result.h"
 #include "reconcilers/workflow/sub_run.h"
 
 namespace convoke::workflow {
 namespace {
-
-constexpr std::size_t kMaxItemsBytes = 4 * 1024 * 1024;
-
-Error too_many(std::size_t count) {
-  return {ErrorCode::Invalid,
-          "forEach: " + std::to_string(count) + " items; at most " + std::to_string(kMaxItems) + " are run",
-          reason::kTooManyItems};
-}
-
-Error wrong_type(const std::string& what) {
-  return {ErrorCode::Invalid, "forEach: " + what, reason::kWrongType};
-}
-
-Result<Json> expand_part(Plan& plan, const api::RawJson& text, const std::string& where) {
-  const auto value = parse_json(text);
-  return value ? expression::expand(*value, plan.scope(), where, kMaxItemsBytes) : value;
-}
-
-Result<Json> expand_range(Plan& plan, const api::ForEach& rule) {
-  const auto from = expand_part(plan, rule.range_from, "forEach.range.from");
-  const auto to = from ? expand_part(plan, rule.range_to, "forEach.range.to") : from;
-  if (!to) {
-    return to.error();
-  }
-  if (!from->is_number_integer() || !to->is_number_integer()) {
-    return wrong_type("range.from and range.to are whole numbers");
-  }
-  const auto first = from->get<std::int64_t>();
-  const auto last = to->get<std::int64_t>();
-  Json items = Json::array();
-  if (first > last) {
-    return items;
-  }
-  const auto count = static_cast<std::uint64_t>(last) - static_cast<std::uint64_t>(first);
-  if (count >= kMaxItems) {
-    return too_many(static_cast<std::size_t>(std::min<std::uint64_t>(count, UINT64_MAX - 1)) + 1);
-  }
-  for (std::int64_t i = first; i <= last; ++i) {
-    items.push_back(i);
-  }
-  return items;
-}
-
-Result<Json> as_list(Json items) {
-  if (items.is_object()) {
-    Json list = Json::array();
-    for (auto& [key, value] : items.items()) {
-      list.push_back({{"key", key}, {"value", std::move(value)}});
-    }
-    items = std::move(list);
-  }
-  if (!items.is_array()) {
-    return wrong_type(std::string("items is a list or a map, got ") + items.type_name());
-  }
-  return items.size() > kMaxItems ? Result<Json>(too_many(items.size())) : std::move(items);
-}
-
-void select_names(Plan& plan, std::size_t i) {
-  plan.scope().clear_locals();
-  plan.scope().select_steps(plan.definition.used_steps[i]);
-}
 
 // The message of the item that failed first.
 std::string describe_failure(const Plan& plan, const api::StepStatus& row, std::size_t i,
@@ -82,7 +25,7 @@ std::string describe_failure(const Plan& plan, const api::StepStatus& row, std::
     text = std::to_string(items.count(ItemPhases::kCancelled)) + " of " + std::to_string(items.size()) +
            " items were cancelled";
   }
-  const ChildKey key{i, static_cast<int>(first), 0, row.round, false};
+  const auto key = item_key(plan.snapshot, row, i, static_cast<int>(first));
   if (!row.message.empty()) {  // of an item that has no child
     text += "; " + row.message;
   } else if (const auto& child = plan.snapshot.child(key)) {
@@ -91,29 +34,58 @@ std::string describe_failure(const Plan& plan, const api::StepStatus& row, std::
   return text;
 }
 
+const Child& child_of(const Plan& plan, std::size_t i, std::size_t item) {
+  return plan.snapshot.child(item_key(plan.snapshot, plan.rows[i], i, static_cast<int>(item)));
+}
+
 bool is_over(const ItemPhases& items) {
   return items.count(ItemPhases::kPending) + items.count(ItemPhases::kRunning) == 0;
+}
+
+// When the last item ended, which is before anything began that waited for them all.
+std::string end_of_items(const Plan& plan, std::size_t i, const ItemPhases& items) {
+  std::optional<WallTime> last;
+  for (std::size_t item = 0; item < items.size(); ++item) {
+    const auto& child = child_of(plan, i, item);
+    if (const auto ended = parse_time(child ? child.completed_at() : std::string())) {
+      last = std::max(last.value_or(*ended), *ended);
+    }
+  }
+  return last ? format_micro_time(*last) : plan.now;
+}
+
+// Now, unless the items prove that they started earlier.
+std::string start_of_items(const Plan& plan, std::size_t i) {
+  std::string first = plan.rows[i].started_at;
+  const auto items = ItemPhases::parse(plan.rows[i].items).value_or(ItemPhases());
+  for (std::size_t item = 0; item < items.size(); ++item) {
+    const auto& child = child_of(plan, i, item);
+    if (child && !child.meta().creation_timestamp.empty()) {
+      first = std::min(first, child.meta().creation_timestamp);
+    }
+  }
+  return first;
 }
 
 // An item that has no child has told the row why.
 void end_fan_out(Plan& plan, std::size_t i, const ItemPhases& items) {
   auto& row = plan.rows[i];
+  const auto ended_at = end_of_items(plan, i, items);
   const std::string reason = row.reason.empty() ? reason::kItemsFailed : row.reason;
   if (items.count(ItemPhases::kFailed) > 0 || !row.reason.empty()) {
-    end_row(row, api::StepPhase::Failed, reason, describe_failure(plan, row, i, items), plan.now);
+    end_row(row, api::StepPhase::Failed, reason, describe_failure(plan, row, i, items), ended_at);
   } else if (items.count(ItemPhases::kCancelled) + items.count(ItemPhases::kSkipped) > 0) {
     end_row(row, api::StepPhase::Cancelled, reason::kCancelled, describe_failure(plan, row, i, items),
-            plan.now);
+            ended_at);
   } else {
-    end_row(row, api::StepPhase::Succeeded, "", std::to_string(items.size()) + " items", plan.now);
+    end_row(row, api::StepPhase::Succeeded, "", std::to_string(items.size()) + " items", ended_at);
   }
 }
 
 void cancel_running(Plan& plan, std::size_t i, const ItemPhases& items, const Halt& halt) {
   for (std::size_t item = 0; item < items.size(); ++item) {
     if (items[item] == ItemPhases::kRunning) {
-      plan.cancel(plan.snapshot.child({i, static_cast<int>(item), 0, plan.rows[i].round, false}),
-                  halt.message, halt.compensate);
+      plan.cancel(child_of(plan, i, item), halt.message, halt.compensate);
     }
   }
 }
@@ -125,8 +97,7 @@ void tend_runs(Plan& plan, std::size_t i, const ItemPhases& items) {
     return;
   }
   for (std::size_t item = 0; item < items.size(); ++item) {
-    const ChildKey key{i, static_cast<int>(item), 0, plan.rows[i].round, false};
-    const auto& child = plan.snapshot.child(key);
+    const auto& child = child_of(plan, i, item);
     if (items[item] != ItemPhases::kRunning || !child) {
       continue;
     }
@@ -134,30 +105,24 @@ void tend_runs(Plan& plan, std::size_t i, const ItemPhases& items) {
   }
 }
 
-// Between two rounds there is nothing to cancel.
-void end_waiting_items(Plan& plan, std::size_t i, ItemPhases& items) {
+// Between two rounds, and between two iterations, there is nothing to cancel.
+void end_waiting_items(Plan& plan, std::size_t i, const std::vector<std::size_t>& again, ItemPhases& items) {
+  for (const auto item : again) {
+    items.set(item, ItemPhases::kCancelled);
+  }
   for (std::size_t item = 0; item < items.size(); ++item) {
-    const ChildKey key{i, static_cast<int>(item), 0, plan.rows[i].round, false};
     if (items[item] == ItemPhases::kRunning &&
-        is_to_go_on(plan.definition.step(i), plan.snapshot.child(key))) {
+        is_to_go_on(plan.definition.step(i), child_of(plan, i, item))) {
       items.set(item, ItemPhases::kFailed);
     }
   }
 }
 
-// Starts one item. False: its child cannot be made; the row says why.
-bool start_item(Plan& plan, std::size_t i, std::size_t item, const Json& value) {
-  const auto& rule = *plan.definition.step(i).for_each;
-  plan.scope().set_local(rule.as, value);
-  plan.scope().set_local("index", item);
-  auto start = child_to_start(plan, {i, static_cast<int>(item), 0, plan.rows[i].round, false});
-  if (!start) {
-    explain_row(plan.rows[i], start.error().reason,
-                "item " + std::to_string(item) + ": " + start.error().message);
-    return false;
-  }
-  plan.start(std::move(*start));
-  return true;
+void end_the_rest(Plan& plan, std::size_t i, const std::vector<std::size_t>& again, const Halt& halt,
+                  ItemPhases& items) {
+  items.replace(ItemPhases::kPending, ItemPhases::kSkipped);
+  end_waiting_items(plan, i, again, items);
+  cancel_running(plan, i, items, halt);
 }
 
 // False: an item cannot be started at all.
@@ -167,18 +132,18 @@ bool start_items(Plan& plan, std::size_t i, ItemPhases& items) {
   if (items.count(ItemPhases::kPending) == 0 || running >= limit || !plan.has_room()) {
     return true;
   }
-  select_names(plan, i);
-  const auto values = expand_items(plan, i);
-  if (!values || values->size() != items.size()) {
-    explain_row(plan.rows[i], values ? reason::kItemsChanged : values.error().reason,
-                values ? "there were " + std::to_string(items.size()) + " items, now there are " +
-                             std::to_string(values->size())
-                       : values.error().message);
+  const auto values = same_items(plan, i, items.size());
+  if (!values) {
+    explain_row(plan.rows[i], values.error().reason, values.error().message);
     return false;
   }
   for (auto item = items.first(ItemPhases::kPending);
-       item < items.size() && running < limit && plan.has_room(); item = items.first(ItemPhases::kPending)) {
-    if (!start_item(plan, i, item, (*values)[item])) {
+       item < items.size() && running < limit && plan.has_room(); ++item) {
+    const auto key = item_key(plan.snapshot, plan.rows[i], i, static_cast<int>(item));
+    if (items[item] != ItemPhases::kPending || plan.held_back(key) != nullptr) {
+      continue;
+    }
+    if (!start_item(plan, key, (*values)[item])) {
       items.set(item, ItemPhases::kFailed);
       return false;
     }
@@ -190,15 +155,6 @@ bool start_items(Plan& plan, std::size_t i, ItemPhases& items) {
 
 }  // namespace
 
-Result<Json> expand_items(Plan& plan, std::size_t step) {
-  const auto& rule = *plan.definition.step(step).for_each;
-  if (rule.items.empty()) {
-    return expand_range(plan, rule);
-  }
-  auto items = expand_part(plan, rule.items, "forEach.items");
-  return items ? as_list(std::move(*items)) : items;
-}
-
 void start_fan_out(Plan& plan, std::size_t i) {
   auto& row = plan.rows[i];
   const auto kept = ItemPhases::parse(row.items);
@@ -209,8 +165,12 @@ void start_fan_out(Plan& plan, std::size_t i) {
     }
     row.items = ItemPhases(items->size()).text();
   }
+  if (!plan.definition.step(i).repeat) {  // the visit of a state
+    row.iteration = current_key(plan.snapshot, row, i).iteration;
+  }
   start_row(row, plan.definition.step(i), "", plan.now);
   observe_row(plan.snapshot, row, i);  // the record of an earlier start may be lost
+  row.started_at = start_of_items(plan, i);
   advance_fan_out(plan, i);
 }
 
@@ -220,17 +180,18 @@ void advance_fan_out(Plan& plan, std::size_t i) {
   if (!items) {
     return fail_row(plan, i, items.error().with_context("status.steps[" + row.name + "].items"));
   }
+  auto again = judge_iterations(plan, i, *items);
   const bool goes_on = plan.definition.spec.on_failure == api::FailurePolicy::Continue;
   const auto failed = items->count(ItemPhases::kFailed) + items->count(ItemPhases::kCancelled);
-  const bool startable = (failed == 0 || goes_on) && start_items(plan, i, *items);
+  const bool startable =
+      (failed == 0 || goes_on) && start_iterations(plan, i, again, *items) && start_items(plan, i, *items);
   if (startable) {
     tend_runs(plan, i, *items);
   } else {
-    items->replace(ItemPhases::kPending, ItemPhases::kSkipped);
-    end_waiting_items(plan, i, *items);
-    cancel_running(plan, i, *items, {reason::kItemsFailed, "another item of step " + row.name + " failed"});
+    end_the_rest(plan, i, again, {reason::kItemsFailed, "another item of step " + row.name + " failed"},
+                 *items);
   }
-  row.items = items->text();
+  record_items(plan, i, *items);
   if (is_over(*items)) {
     end_fan_out(plan, i, *items);
   }
@@ -239,13 +200,14 @@ void advance_fan_out(Plan& plan, std::size_t i) {
 void halt_fan_out(Plan& plan, std::size_t i, const Halt& halt) {
   auto& row = plan.rows[i];
   auto items = ItemPhases::parse(row.items).value_or(ItemPhases());
-  items.replace(ItemPhases::kPending, ItemPhases::kSkipped);
-  end_waiting_items(plan, i, items);
-  cancel_running(plan, i, items, halt);
-  row.items = items.text();
+  const auto again = judge_iterations(plan, i, items);
+  end_the_rest(plan, i, again, halt, items);
+  record_items(plan, i, items);
   if (is_over(items)) {
-    items.count(ItemPhases::kFailed) > 0 ? end_fan_out(plan, i, items)
-                                         : end_row(row, api::StepPhase::Cancelled, halt.reason, "", plan.now);
+    const bool by_itself =
+        items.count(ItemPhases::kFailed) > 0 || items.count(ItemPhases::kSucceeded) == items.size();
+    by_itself ? end_fan_out(plan, i, items)
+              : end_row(row, api::StepPhase::Cancelled, halt.reason, "", plan.now);
   }
 }
 

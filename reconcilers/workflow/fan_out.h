@@ -13,8 +13,4 @@ void start_fan_out(Plan& plan, std::size_t step);
 void advance_fan_out(Plan& plan, std::size_t step);
 void halt_fan_out(Plan& plan, std::size_t step, const Halt& halt);
 
-// The items in the order of their numbers: of a list its elements, of a map {key, value} by key, of a range
-// its numbers. Error Invalid: they are none of these, or too many.
-Result<Json> expand_items(Plan& plan, std::size_t step);
-
 }  // namespace convoke::workflow

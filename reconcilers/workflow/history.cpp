@@ -4,6 +4,7 @@
 #include <set>
 #include <tuple>
 
+#include "controller/base/time_format.h"
 #include "reconcilers/api/applied.h"
 
 namespace convoke::workflow {
@@ -41,6 +42,17 @@ Runs runs_to_delete(const api::HistoryLimits& limits, const Runs& runs) {
   keep_beyond(failed, limits.failed);
   succeeded.insert(succeeded.end(), failed.begin(), failed.end());
   return succeeded;
+}
+
+std::optional<Duration> until_removal(const api::WorkflowRun& run, WallTime now) {
+  const bool is_kept = !run.spec.workflow_name.empty() || is_step(run) || api::is_applied_by_a_tool(run.meta);
+  const auto ended = parse_time(run.status.completed_at);
+  if (!ended || (is_kept && !run.spec.ttl_after_finished)) {
+    return {};
+  }
+  const bool succeeded = run.status.phase == api::RunPhase::Succeeded;
+  return run.spec.ttl_after_finished.value_or(succeeded ? kTtlAfterSuccess : kTtlAfterFailure) -
+         (now - *ended);
 }
 
 Revisions revisions_to_delete(const std::string& current, const Revisions& revisions, const Runs& runs) {

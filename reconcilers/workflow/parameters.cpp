@@ -6,6 +6,11 @@
 namespace convoke::workflow {
 namespace {
 
+// "an array", "a string", "an Object"
+std::string with_article(const std::string& type) {
+  return (std::string("aeiouAEIOU").find(type.front()) == std::string::npos ? "a " : "an ") + type;
+}
+
 bool has_type(const Json& value, api::ParameterType type) {
   switch (type) {
     case api::ParameterType::String:
@@ -72,7 +77,7 @@ Result<Json> parse_given(const api::RawJson& given) {
   }
   if (!values->is_object()) {
     return Error{ErrorCode::Invalid,
-                 std::string("spec.parameters: expected an object, got a ") + values->type_name()};
+                 "spec.parameters: expected an object, got " + with_article(values->type_name())};
   }
   return values;
 }
@@ -82,7 +87,7 @@ Result<Json> parse_given(const api::RawJson& given) {
 std::string check_value(const api::Parameter& parameter, const Json& value) {
   if (!has_type(value, parameter.type)) {
     return std::string("expected a value of type ") + api::to_string(parameter.type) + ", got " +
-           (value.is_null() ? "null" : std::string("a ") + value.type_name());
+           (value.is_null() ? "null" : with_article(value.type_name()));
   }
   if (!is_allowed(parameter, value)) {
     // What was given is not repeated: it may be a password in the wrong place, and this text ends in status
@@ -109,8 +114,8 @@ Result<Json> resolve_parameters(const std::vector<api::Parameter>& parameters, c
         (*values)[parameter.name] = std::move(*value);
       }
     } else if (parameter.required) {
-      problems.add("spec.parameters." + parameter.name + ": is required (a " +
-                   api::to_string(parameter.type) + ")");
+      problems.add("spec.parameters." + parameter.name + ": is required (" +
+                   with_article(api::to_string(parameter.type)) + ")");
     }
   }
   for (const auto& [name, value] : values->items()) {

@@ -82,6 +82,7 @@ inline constexpr char kStatusRefused[] = "StatusRefused";
 
 // The audit log only: why a run or a revision was deleted.
 inline constexpr char kHistoryLimit[] = "HistoryLimit";
+inline constexpr char kTtlAfterFinished[] = "TtlAfterFinished";
 }  // namespace reason
 
 namespace annotation {
@@ -94,6 +95,8 @@ inline constexpr char kEventKey[] = "convoke.dev/event-key";
 // On a run that is a step of another: the names of the Workflows that led to it and its own, with "/"
 // between.
 inline constexpr char kWorkflowPath[] = "convoke.dev/workflow-path";
+// On a run that is a step of another: the ControllerRevision that the other one executes.
+inline constexpr char kParentRevision[] = "convoke.dev/parent-revision";
 // On a run, with the name of a step behind it: the event (JSON) that this step waited for.
 inline constexpr char kEventPrefix[] = "event.convoke.dev/";
 }  // namespace annotation

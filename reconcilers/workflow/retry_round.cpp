@@ -30,6 +30,22 @@ std::set<std::size_t> named_steps(const api::WorkflowRun& run, const Definition&
   return named;
 }
 
+// Where a state machine goes on: at the state that was named; at its first one (empty) if anything was
+// undone, for what led to where it was is no more; else where it was.
+std::string first_state(const api::WorkflowRun& run, const Definition& definition) {
+  for (const auto& name : run.spec.retry_from.steps) {
+    if (const auto step = definition.find(name); step && definition.is_state(*step)) {
+      return name;
+    }
+  }
+  const auto& rows = run.status.steps;
+  const bool undone = std::any_of(rows.begin(), rows.end(), [](const auto& row) {
+    return row.phase == api::StepPhase::Compensated || row.reason == reason::kCompensationFailed ||
+           row.items.find(ItemPhases::kUndone) != std::string::npos;
+  });
+  return undone ? "" : run.status.current_step;
+}
+
 // Items that succeeded, and are not undone, keep what they gave.
 std::string kept_items(const std::string& text) {
   auto items = ItemPhases::parse(text);
@@ -72,7 +88,7 @@ std::string retry_problem(const api::WorkflowRun& run, const Definition& definit
   if (run.spec.cancel) {
     return "a run that was cancelled cannot go on; create a new one";
   }
-  if (run.status.steps.empty()) {
+  if (run.status.steps.empty() || run.status.reason == reason::kStatusTooLarge) {
     return "the run never started, or its status did not fit; create a new one";
   }
   for (const auto& name : run.spec.retry_from.steps) {
@@ -88,10 +104,12 @@ api::WorkflowRunStatus begin_round(const api::WorkflowRun& run, const Definition
   status.round = run.spec.retry_from.round;
   status.round_started_at = format_time(now);
   status.completed_at.clear();
+  status.duration.clear();
   status.outputs.clear();
   status.transitions = 0;
   status.phase = api::RunPhase::Running;
   status.reason = reason::kRunning;
+  status.current_step = first_state(run, definition);
   const auto named = named_steps(run, definition);
   for (auto& row : status.steps) {
     const auto step = definition.find(row.name);

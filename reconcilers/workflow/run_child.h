@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "reconcilers/api/workflow_run.h"
 #include "reconcilers/workflow/definition.h"
@@ -51,6 +52,14 @@ struct Child {
 };
 
 using Children = std::map<ChildKey, Child>;
+
+// The children of a run that the caches have.
+struct KnownChildren {
+  std::vector<TaskPtr> tasks;
+  std::vector<RunPtr> runs;
+
+  bool empty() const { return tasks.empty() && runs.empty(); }
+};
 
 // The first name of a child, "<run>-<step>[-<item>][-<iteration>][-undo][-r<round>]", and the one for when
 // another object has that.

@@ -1,11 +1,13 @@
 #include "reconcilers/workflow/run_children.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "controller/base/side_by_side.h"
 #include "controller/kube/errors.h"
 #include "reconcilers/workflow/compensation.h"
+#include "reconcilers/workflow/item_iterations.h"
 #include "reconcilers/workflow/item_phases.h"
 #include "reconcilers/workflow/reasons.h"
 #include "reconcilers/workflow/run_step.h"
@@ -39,9 +41,13 @@ void add_recorded(const RunSnapshot& snapshot, const api::StepStatus& row, std::
     return;
   }
   const auto items = ItemPhases::parse(row.items);
+  const auto iterations = parse_item_iterations(row.item_iterations);
   for (std::size_t item = 0; items && item < items->size(); ++item) {
     if ((*items)[item] == ItemPhases::kRunning) {
-      keys.push_back({i, static_cast<int>(item), 0, row.round, false});
+      auto key = item_key(snapshot, row, i, static_cast<int>(item));
+      const auto recorded = iterations.find(key.item);
+      key.iteration = std::max(key.iteration, recorded == iterations.end() ? 0 : recorded->second);
+      keys.push_back(key);
     }
   }
   if (!row.task_name.empty() || !row.run_name.empty()) {
@@ -51,19 +57,20 @@ void add_recorded(const RunSnapshot& snapshot, const api::StepStatus& row, std::
 
 }  // namespace
 
-std::vector<TaskPtr> RunChildren::list(const api::WorkflowRun& run) const {
-  return caches_.tasks.by_index(api::index::kTasksByRun, run.meta.uid);
+KnownChildren RunChildren::list(const api::WorkflowRun& run) const {
+  return {caches_.tasks.by_index(api::index::kTasksByRun, run.meta.uid),
+          caches_.runs.by_index(api::index::kRunsByParent, run.meta.uid)};
 }
 
-Status RunChildren::match(const std::vector<TaskPtr>& tasks, RunSnapshot& snapshot) {
+Status RunChildren::match(const KnownChildren& known, RunSnapshot& snapshot) {
   const auto& run = *snapshot.run;
   const auto& definition = *snapshot.definition;
-  for (const auto& task : tasks) {
+  for (const auto& task : known.tasks) {
     if (const auto key = key_of(run, definition, task->meta); key && !is_run(definition, *key)) {
       snapshot.children[*key].task = task;
     }
   }
-  for (const auto& child : caches_.runs.by_index(api::index::kRunsByParent, run.meta.uid)) {
+  for (const auto& child : known.runs) {
     if (const auto key = key_of(run, definition, child->meta); key && is_run(definition, *key)) {
       snapshot.children[*key].run = child;
     }
@@ -159,10 +166,11 @@ Result<bool> RunChildren::take_answer(const ChildStart& start, const Result<Json
     snapshot.refused[start.key] = {reason::kTaskRefused, answer.error().message};
     return false;
   }
-  if (answer.error().code ==
-      ErrorCode::Forbidden) {  // a quota or a role: it is tried again, and people should know
+  if (answer.error().code == ErrorCode::Forbidden) {  // a quota, a role, a webhook: people should know
     events_.record(api::reference(*snapshot.run), runtime::EventType::Warning, reason::kTaskRefused, "Create",
                    answer.error().message);
+    snapshot.held[start.key] = answer.error().message;
+    return false;
   }
   return answer.error().with_context("creating " + type.kind + " " + start.name);
 }

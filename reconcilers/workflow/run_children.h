@@ -24,15 +24,15 @@ class RunChildren {
               api::AuditLog* audit)
       : client_(client), caches_(caches), events_(events), clock_(clock), audit_(audit) {}
 
-  // The Tasks that this run controls.
-  std::vector<TaskPtr> list(const api::WorkflowRun& run) const;
+  // The Tasks and runs that this run controls.
+  KnownChildren list(const api::WorkflowRun& run) const;
 
-  // Fills the snapshot's children: these Tasks, and the runs that the run controls. A child that a row speaks
+  // Fills the snapshot's children. A child that a row speaks
   // of but the caches lack is asked for at the API server: only its word proves that it is gone.
-  Status match(const std::vector<TaskPtr>& tasks, RunSnapshot& snapshot);
+  Status match(const KnownChildren& known, RunSnapshot& snapshot);
 
-  // Several at once (side_by_side.h). True: all were created. False: a new fact (a refusal, a taken name) is
-  // in the snapshot, and the rest was not created: decide again.
+  // Several at once (side_by_side.h). True: all were created. False: a new fact (a refusal, a taken name, a
+  // child that is held back for now) is in the snapshot, and the rest was not created: decide again.
   Result<bool> create(const std::vector<ChildStart>& starts, RunSnapshot& snapshot);
 
   Status patch(const std::vector<ChildPatch>& patches);

@@ -34,6 +34,7 @@ StopCause drive_steps(Plan& plan) {
   if (cause != StopCause::None) {
     plan.drop_starts();
     halt_steps(plan, cause);
+    resume_runs(plan);
   } else {
     suspend_or_resume(plan);
     plan.wake_at(run_deadline(plan.snapshot));
@@ -53,7 +54,7 @@ void drive_finally(Plan& plan, StopCause cause) {
   const auto outcome = find_outcome(plan, cause);
   plan.scope().set_outcome(outcome.phase, outcome.reason, outcome.message);
   const auto deadline = finally_deadline(plan);
-  if (deadline && *deadline <= plan.snapshot.now) {
+  if (is_forced(*plan.snapshot.run) || (deadline && *deadline <= plan.snapshot.now)) {
     return halt_finally(plan);
   }
   walk_graph(plan, true);
@@ -91,10 +92,17 @@ api::WorkflowRunStatus drive(Plan& plan) {
 
 // The status as it will be at its largest, as far as that is known before anything has started.
 api::WorkflowRunStatus grown(const RunSnapshot& snapshot, api::WorkflowRunStatus status) {
-  for (auto& row : status.steps) {
+  for (std::size_t i = 0; i < status.steps.size(); ++i) {
+    auto& row = status.steps[i];
     row.phase = api::StepPhase::Succeeded;
     row.task_name = first_name(*snapshot.run, row.name, {});
-    row.started_at = row.completed_at = status.started_at;
+    row.started_at = status.started_at;
+    row.completed_at = format_micro_time(snapshot.now);
+    if (!snapshot.definition->step(i).compensate.empty()) {
+      row.phase = api::StepPhase::Compensated;
+      row.compensation_name = first_name(*snapshot.run, row.name, {i, -1, 0, 0, true});
+      row.order = static_cast<int>(status.steps.size());
+    }
   }
   return status;
 }
@@ -123,12 +131,41 @@ RunDecision decide_started(const RunSnapshot& snapshot) {
   return decision;
 }
 
+const ChildKey& key_in(const ChildKey& key) {
+  return key;
+}
+
+template <class Value>
+const ChildKey& key_in(const std::pair<const ChildKey, Value>& entry) {
+  return entry.first;
+}
+
+template <class Known>
+int latest_in(const Known& known, ChildKey key) {
+  int last = 0;
+  key.iteration = 0;
+  for (auto it = known.lower_bound(key); it != known.end(); ++it) {
+    const ChildKey& other = key_in(*it);
+    if (other.step != key.step || other.item != key.item) {
+      break;
+    }
+    if (other.round == key.round && other.undo == key.undo) {
+      last = std::max(last, other.iteration);
+    }
+  }
+  return last;
+}
+
 }  // namespace
 
 const Child& RunSnapshot::child(const ChildKey& key) const {
   static const Child kNone;
   const auto found = children.find(key);
   return found == children.end() ? kNone : found->second;
+}
+
+int RunSnapshot::last_iteration(const ChildKey& key) const {
+  return std::max({latest_in(children, key), latest_in(gone, key), latest_in(refused, key)});
 }
 
 RunDecision decide(const RunSnapshot& snapshot) {

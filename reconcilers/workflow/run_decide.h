@@ -41,10 +41,14 @@ struct RunSnapshot {
   std::set<ChildKey> gone;        // a row says that it was made, and it is proven not to exist
   std::set<ChildKey> name_taken;  // another object has its first name
   std::map<ChildKey, Refusal> refused;
+  std::map<ChildKey, std::string> held;  // refused for now, as by a quota: why; it is tried at a later look
   WallTime now;
 
   // The child of that key; an empty one if there is none.
   const Child& child(const ChildKey& key) const;
+  // The latest iteration of which anything is known, of the step, item, round and undo of the key; 0: of
+  // none. A child that is gone, or was refused, was one too: it is not the one before it that counts.
+  int last_iteration(const ChildKey& key) const;
 };
 
 // A child to create.

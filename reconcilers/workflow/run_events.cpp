@@ -16,6 +16,24 @@ constexpr std::size_t kMaxStepEvents = 5;
 constexpr std::size_t kMaxNoteBytes = 1000;
 constexpr char kRunAction[] = "Run";
 
+// The rows of a status, by their names.
+class Steps {
+ public:
+  explicit Steps(const api::WorkflowRunStatus& status) {
+    for (const auto& row : status.steps) {
+      rows_.emplace(row.name, &row);
+    }
+  }
+  // Null: there is none.
+  const api::StepStatus* find(const std::string& name) const {
+    const auto found = rows_.find(name);
+    return found == rows_.end() ? nullptr : found->second;
+  }
+
+ private:
+  std::unordered_map<std::string, const api::StepStatus*> rows_;
+};
+
 void add_failed_steps(const api::WorkflowRunStatus& before, const api::WorkflowRunStatus& after,
                       std::vector<EventNote>& notes) {
   std::size_t failed = 0;
@@ -38,24 +56,42 @@ void add_failed_steps(const api::WorkflowRunStatus& before, const api::WorkflowR
   }
 }
 
+bool waits_for_somebody(const api::StepStatus& row) {
+  return row.phase == api::StepPhase::Running &&
+         (row.reason == reason::kWaitingForApproval || row.reason == reason::kWaitingForEvent);
+}
+
+// Where people, or something outside, have the next word; and each word that was given.
+void add_waits(const Steps& known, const api::WorkflowRunStatus& after, std::vector<EventNote>& notes) {
+  std::size_t told = 0;
+  for (const auto& row : after.steps) {
+    const auto* last = known.find(row.name);
+    const bool approved = row.phase == api::StepPhase::Succeeded && row.reason == reason::kApproved;
+    if (!(waits_for_somebody(row) || approved) ||
+        (last != nullptr && last->reason == row.reason && last->message == row.message)) {
+      continue;
+    }
+    if (++told <= kMaxStepEvents) {
+      notes.push_back(
+          {EventType::Normal, row.reason, kRunAction, "step \"" + row.name + "\": " + row.message});
+    }
+  }
+}
+
 void add_name(std::string& text, const char* what, const std::string& name) {
   text += (text.empty() ? std::string(what) + " " : ", ") + name;
 }
 
 // What changed, in one note: a run of one step says it all itself.
-void add_changed_steps(const api::WorkflowRunStatus& before, const api::WorkflowRunStatus& after,
+void add_changed_steps(const Steps& known, const api::WorkflowRunStatus& after,
                        std::vector<EventNote>& notes) {
   if (after.steps.size() < 2) {
     return;
   }
-  std::unordered_map<std::string, const api::StepStatus*> known;
-  for (const auto& row : before.steps) {
-    known.emplace(row.name, &row);
-  }
   std::map<api::StepPhase, std::string> changed;
   for (const auto& row : after.steps) {
-    const auto found = known.find(row.name);
-    const auto last = found == known.end() ? api::StepPhase::Pending : found->second->phase;
+    const auto* found = known.find(row.name);
+    const auto last = found == nullptr ? api::StepPhase::Pending : found->phase;
     if (row.phase != last) {
       add_name(changed[row.phase], api::to_string(row.phase), row.name);
     }
@@ -137,7 +173,9 @@ std::vector<const api::StepStatus*> newly_ended(const api::WorkflowRunStatus& be
 std::vector<EventNote> events_between(const api::WorkflowRunStatus& before,
                                       const api::WorkflowRunStatus& after) {
   std::vector<EventNote> notes;
-  add_changed_steps(before, after, notes);
+  const Steps known(before);
+  add_changed_steps(known, after, notes);
+  add_waits(known, after, notes);
   add_failed_steps(before, after, notes);
   add_phase_change(before, after, notes);
   return notes;

@@ -108,12 +108,32 @@ std::string list_of(const std::vector<std::string>& names) {
   return text;
 }
 
-// Steps that were stopped, or never started, because the run was to end.
+// Steps that were stopped, or never started, because the run was to end. A state machine that was to end had
+// a state to go on with or to come to, though none of its rows need say so: it may have been in each before.
 bool was_interrupted(const Plan& plan) {
-  return std::any_of(plan.rows.begin(), plan.rows.end(), [](const auto& row) {
-    return row.phase == api::StepPhase::Cancelled || row.reason == reason::kRunTimeout ||
-           row.reason == reason::kRunCancelled || row.reason == reason::kRunFailed;
-  });
+  return plan.definition.is_state_machine() ||
+         std::any_of(plan.rows.begin(), plan.rows.end(), [](const auto& row) {
+           return row.phase == api::StepPhase::Cancelled || row.reason == reason::kRunTimeout ||
+                  row.reason == reason::kRunCancelled || row.reason == reason::kRunFailed;
+         });
+}
+
+bool was_cleanup_cancelled(const Plan& plan) {
+  const auto begin = plan.rows.begin() + static_cast<std::ptrdiff_t>(plan.definition.main_steps);
+  return is_forced(*plan.snapshot.run) && std::any_of(begin, plan.rows.end(), [](const auto& row) {
+           return row.phase == api::StepPhase::Cancelled;
+         });
+}
+
+// A state that succeeded, and whose way on could not be taken, no longer says that it failed once it is
+// undone; its message does.
+std::string describe_undone_failure(const Plan& plan) {
+  for (const auto& row : plan.rows) {
+    if (row.phase == api::StepPhase::Compensated && !row.message.empty()) {
+      return "step \"" + row.name + "\" failed: " + row.message;
+    }
+  }
+  return "a step failed";
 }
 
 Outcome outcome_of_steps(const Plan& plan, StopCause cause) {
@@ -124,11 +144,20 @@ Outcome outcome_of_steps(const Plan& plan, StopCause cause) {
   if (interrupted && cause == StopCause::Timeout) {
     return {api::RunPhase::Failed, reason::kTimeout, describe_stop(plan.snapshot, plan.rows, cause), {}};
   }
+  if (was_cleanup_cancelled(plan) && !any_step_failed(plan)) {
+    return {api::RunPhase::Cancelled,
+            reason::kCancelled,
+            describe_stop(plan.snapshot, plan.rows, StopCause::Cancelled),
+            {}};
+  }
   for (std::size_t i = 0; i < plan.rows.size(); ++i) {
     const bool undone = plan.rows[i].reason == reason::kCompensationFailed;
     if (fails_run(plan.definition.step(i), plan.rows[i]) && !undone) {
       return {api::RunPhase::Failed, reason::kStepFailed, describe_failures(plan), {}};
     }
+  }
+  if (cause == StopCause::StepFailed) {
+    return {api::RunPhase::Failed, reason::kStepFailed, describe_undone_failure(plan), {}};
   }
   return succeeded(plan);
 }

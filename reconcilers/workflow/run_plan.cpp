@@ -5,18 +5,38 @@
 
 #include "controller/base/time_format.h"
 #include "reconcilers/workflow/item_phases.h"
+#include "reconcilers/workflow/run_stop.h"
 
 namespace convoke::workflow {
 namespace {
 
+// Of one run at one look.
+constexpr std::size_t kMaxHeld = 8;
 constexpr std::size_t kMaxReasonBytes = 256;
 constexpr Duration kSoon = std::chrono::milliseconds(1);
 
-bool is_cancelled(const Child& child) {
-  return child.task ? child.task->spec.cancel.has_value() : child.run->spec.cancel.has_value();
+// Whether the child was told already; a run may be told again, with more force.
+bool is_cancelled(const Child& child, bool force) {
+  return child.task ? child.task->spec.cancel.has_value()
+                    : child.run->spec.cancel.has_value() && (is_forced(*child.run) || !force);
 }
 
 }  // namespace
+
+std::optional<ChildPatch> cancel_patch(const Child& child, const std::string& why, bool compensate,
+                                       bool force) {
+  if (!child || child.ended() || is_cancelled(child, force)) {
+    return {};
+  }
+  Json cancel = {{"reason", api::cut_text(why, kMaxReasonBytes)}};
+  if (child.run && force) {
+    cancel["force"] = true;
+  }
+  if (child.run && compensate) {
+    cancel["compensate"] = true;
+  }
+  return ChildPatch{child, {{"spec", {{"cancel", std::move(cancel)}}}}};
+}
 
 Plan::Plan(const RunSnapshot& from)
     : snapshot(from),
@@ -39,7 +59,7 @@ RunScope& Plan::scope() {
 }
 
 bool Plan::has_room() {
-  if (snapshot.run->spec.suspend) {
+  if (snapshot.run->spec.suspend || snapshot.held.size() >= kMaxHeld) {
     return false;
   }
   if (room_ > 0 && starts.size() >= kMaxStartsAtOnce) {
@@ -47,6 +67,11 @@ bool Plan::has_room() {
     return false;
   }
   return room_ > 0;
+}
+
+const std::string* Plan::held_back(const ChildKey& key) const {
+  const auto found = snapshot.held.find(key);
+  return found == snapshot.held.end() ? nullptr : &found->second;
 }
 
 void Plan::start(ChildStart child) {
@@ -60,11 +85,15 @@ void Plan::drop_starts() {
     if (key.item < 0) {
       row = observed_[key.step];
     } else if (auto items = ItemPhases::parse(row.items)) {
-      items->set(static_cast<std::size_t>(key.item), ItemPhases::kPending);
+      // One between two iterations goes on running.
+      const bool again = key.iteration > 1 && definition.step(key.step).repeat;
+      items->set(static_cast<std::size_t>(key.item), again ? ItemPhases::kRunning : ItemPhases::kPending);
       row.items = items->text();
+      row.item_iterations = observed_[key.step].item_iterations;
     }
   }
   starts.clear();
+  patches.clear();
 }
 
 void Plan::wake_at(WallTime time) {
@@ -73,14 +102,9 @@ void Plan::wake_at(WallTime time) {
 }
 
 void Plan::cancel(const Child& child, const std::string& why, bool compensate) {
-  if (!child || child.ended() || is_cancelled(child)) {
-    return;
+  if (auto patch = cancel_patch(child, why, compensate, is_forced(*snapshot.run))) {
+    patches.push_back(std::move(*patch));
   }
-  Json cancel = {{"reason", api::cut_text(why, kMaxReasonBytes)}};
-  if (child.run && compensate) {
-    cancel["compensate"] = true;
-  }
-  patches.push_back({child, {{"spec", {{"cancel", std::move(cancel)}}}}});
 }
 
 }  // namespace convoke::workflow

@@ -15,6 +15,11 @@ namespace convoke::workflow {
 // More are created after the next look, so that one large run does not hold a worker for long.
 inline constexpr std::size_t kMaxStartsAtOnce = 100;
 
+// What cancels a child that has not ended; none if it was told already. `why` is for people; `compensate`: a
+// run is to undo what it did; `force`: a run is to end its `finally` too.
+std::optional<ChildPatch> cancel_patch(const Child& child, const std::string& why, bool compensate,
+                                       bool force);
+
 class Plan {
  public:
   // The snapshot outlives the plan.
@@ -35,8 +40,11 @@ class Plan {
   // Made when it is first needed, for that reads the run's parameters.
   RunScope& scope();
 
-  // Whether one more child may start now. False while the run is suspended.
+  // Whether one more child may start now. False while the run is suspended, and where so many are held back
+  // by the API server that asking for more would only burden it.
   bool has_room();
+  // Why this child cannot be made at this look, and a later one may; null if nothing is known against it.
+  const std::string* held_back(const ChildKey& key) const;
   void start(ChildStart child);
   // Takes back what this plan would have started: the rows are as they were observed.
   void drop_starts();

@@ -4,11 +4,16 @@
 #include <utility>
 
 #include "reconcilers/api/spec_problems.h"
+#include "reconcilers/workflow/history.h"
 #include "reconcilers/workflow/parameters.h"
 #include "reconcilers/workflow/reasons.h"
+#include "reconcilers/workflow/removal.h"
 #include "reconcilers/workflow/retry_round.h"
 #include "reconcilers/workflow/run_events.h"
+#include "reconcilers/workflow/run_plan.h"
 #include "reconcilers/workflow/run_status.h"
+#include "reconcilers/workflow/run_step.h"
+#include "reconcilers/workflow/run_stop.h"
 #include "reconcilers/workflow/workflow_audit.h"
 
 namespace convoke::workflow {
@@ -23,6 +28,9 @@ using runtime::Terminal;
 // Looking at one run takes at most this part of a worker.
 constexpr int kLookParts = 4;
 
+// After that much time what was held back is tried again: nobody tells when a quota has room.
+constexpr Duration kLongestHold = std::chrono::minutes(1);
+
 // What keeps the spec from meaning anything; empty if nothing does.
 std::string spec_problem(const api::WorkflowRun& run) {
   if (const auto problems = api::spec_problems(run.malformed); !problems.empty()) {
@@ -34,20 +42,6 @@ std::string spec_problem(const api::WorkflowRun& run) {
   return {};
 }
 
-// Enough of a definition to end a run whose own is gone.
-DefinitionPtr definition_by_names(const api::WorkflowRunStatus& status, const std::vector<TaskPtr>& tasks) {
-  std::set<std::string> names;
-  for (const auto& row : status.steps) {
-    names.insert(row.name);
-  }
-  for (const auto& task : tasks) {
-    if (const auto& step = task->meta.label(api::label::kStep); !step.empty()) {
-      names.insert(step);
-    }
-  }
-  return names_only({names.begin(), names.end()});
-}
-
 bool has_approval(const Definition& definition) {
   return std::any_of(definition.spec.steps.begin(), definition.spec.steps.end(),
                      [](const auto& step) { return step.approval.has_value(); });
@@ -55,6 +49,25 @@ bool has_approval(const Definition& definition) {
 
 ReconcileResult after(std::optional<Duration> wake) {
   return wake ? ReconcileResult(RequeueAfter{*wake}) : ReconcileResult(Done{});
+}
+
+// What was refused is not to be tried again in the same look, which would have no end.
+const ChildStart* refused_start(const RunDecision& decision, const RunSnapshot& snapshot) {
+  const auto found = std::find_if(decision.starts.begin(), decision.starts.end(), [&](const auto& start) {
+    return snapshot.refused.count(start.key) > 0 || snapshot.held.count(start.key) > 0;
+  });
+  return found == decision.starts.end() ? nullptr : &*found;
+}
+
+// What the API server held back is tried again with growing pauses; nothing else of the run waits for that.
+ReconcileResult try_again(const RunSnapshot& snapshot, const ReconcileResult& recorded) {
+  if (std::holds_alternative<Retry>(recorded) || std::holds_alternative<Terminal>(recorded)) {
+    return recorded;
+  }
+  const auto& [key, why] = *snapshot.held.begin();
+  const auto* wake = std::get_if<RequeueAfter>(&recorded);
+  return Retry{{ErrorCode::Forbidden, "creating " + name_of(snapshot, key) + ": " + why},
+               wake != nullptr ? std::min(wake->delay, kLongestHold) : kLongestHold};
 }
 
 }  // namespace
@@ -85,9 +98,21 @@ ReconcileResult RunReconciler::reconcile(const kube::ObjectKey& key) {
     if (edited && is_retry_wanted(*run)) {
       return retry(run);
     }
-    return edited ? write(run, edited_status(*run), {}) : Done{};
+    return edited ? write(run, edited_status(*run), {}) : remove_when_due(run);
   }
   return drive(run);
+}
+
+ReconcileResult RunReconciler::remove_when_due(const RunPtr& run) {
+  const auto left = run->meta.being_deleted() ? std::nullopt : until_removal(*run, clock_.wall_now());
+  if (!left || *left > Duration::zero()) {
+    return after(left);
+  }
+  if (auto removed = remove_object(client_, audit_, api::kWorkflowRun, run->meta, reason::kTtlAfterFinished);
+      !removed) {
+    return Retry{removed.error()};
+  }
+  return Done{};
 }
 
 ReconcileResult RunReconciler::retry(const RunPtr& run) {
@@ -107,15 +132,15 @@ ReconcileResult RunReconciler::retry(const RunPtr& run) {
 
 ReconcileResult RunReconciler::drive(const RunPtr& run) {
   if (const Duration rest = looks_.wait(run->meta.uid, clock_.monotonic_now()); rest > Duration::zero()) {
-    return RequeueAfter{rest};
+    return RequeueAfter{rest, true};
   }
   auto status = unwritten_.latest(*run);
   if (const auto problem = spec_problem(*run); !problem.empty()) {
     return record(run, waiting_status(*run, status, reason::kInvalidSpec, problem, true, clock_.wall_now()),
                   {});
   }
-  const auto tasks = children_.list(*run);
-  if (status.started_at.empty() && tasks.empty()) {
+  const auto known = children_.list(*run);
+  if (status.started_at.empty() && known.empty()) {
     if (run->spec.cancel) {
       return record(run, cancelled_status(*run, clock_.wall_now()), {});
     }
@@ -123,9 +148,9 @@ ReconcileResult RunReconciler::drive(const RunPtr& run) {
       return record(run, suspended_status(*run, clock_.wall_now()), {});
     }
   }
-  auto answer = definitions_.find(*run, status, tasks);
+  auto answer = definitions_.find(*run, status, known);
   if (const auto* none = std::get_if<NoDefinition>(&answer)) {
-    return run_without_definition(run, std::move(status), tasks, *none);
+    return run_without_definition(run, status, known, *none);
   }
   auto& found = std::get<FoundDefinition>(answer);
   RunSnapshot snapshot;
@@ -153,21 +178,14 @@ ReconcileResult RunReconciler::drive(const RunPtr& run) {
     }
     snapshot.parameters = dump_json(*parameters);
   }
-  return execute(std::move(snapshot), tasks);
+  return execute(std::move(snapshot), known);
 }
 
-ReconcileResult RunReconciler::run_without_definition(const RunPtr& run, api::WorkflowRunStatus status,
-                                                      const std::vector<TaskPtr>& tasks,
-                                                      const NoDefinition& why) {
-  const bool started = !status.started_at.empty() || !tasks.empty();
+ReconcileResult RunReconciler::run_without_definition(const RunPtr& run, const api::WorkflowRunStatus& status,
+                                                      const KnownChildren& known, const NoDefinition& why) {
+  const bool started = !status.started_at.empty() || !known.empty();
   if (started && run->spec.cancel) {
-    RunSnapshot snapshot;
-    snapshot.run = run;
-    snapshot.definition = definition_by_names(status, tasks);
-    snapshot.revision = status.revision;
-    snapshot.parameters = status.parameters;
-    snapshot.status = std::move(status);
-    return execute(std::move(snapshot), tasks);
+    return cancel_without_definition(run, status, known, why);
   }
   if (why.final && !started) {
     return record(run, refused_status(*run, why.reason, why.message, clock_.wall_now()), {});
@@ -175,9 +193,45 @@ ReconcileResult RunReconciler::run_without_definition(const RunPtr& run, api::Wo
   return record(run, waiting_status(*run, status, why.reason, why.message, started, clock_.wall_now()), {});
 }
 
-ReconcileResult RunReconciler::execute(RunSnapshot snapshot, const std::vector<TaskPtr>& tasks) {
+// All that is known of such a run is its children.
+ReconcileResult RunReconciler::cancel_without_definition(const RunPtr& run,
+                                                         const api::WorkflowRunStatus& status,
+                                                         const KnownChildren& known,
+                                                         const NoDefinition& why) {
+  std::vector<ChildPatch> patches;
+  bool goes_on = false;
+  const auto end = [&](const Child& child) {
+    goes_on = goes_on || !child.ended();
+    const bool undoes = !child.meta().label(api::label::kUndo).empty();
+    if (auto patch = cancel_patch(child, "run cancelled", false, is_forced(*run)); patch && !undoes) {
+      patches.push_back(std::move(*patch));
+    }
+    if (auto patch = resume_patch(*run, child)) {
+      patches.push_back(std::move(*patch));
+    }
+  };
+  for (const auto& task : known.tasks) {
+    end({task, nullptr});
+  }
+  for (const auto& child : known.runs) {
+    end({nullptr, child});
+  }
+  if (auto patched = children_.patch(patches); !patched) {
+    return Retry{patched.error()};
+  }
+  if (goes_on) {
+    return record(
+        run,
+        waiting_status(*run, status, why.reason, why.message + "; cancelled: waiting for what still runs",
+                       true, clock_.wall_now()),
+        {});
+  }
+  return record(run, abandoned_status(*run, status, why.message, clock_.wall_now()), {});
+}
+
+ReconcileResult RunReconciler::execute(RunSnapshot snapshot, const KnownChildren& known) {
   const auto begin = clock_.monotonic_now();
-  if (auto matched = children_.match(tasks, snapshot); !matched) {
+  if (auto matched = children_.match(known, snapshot); !matched) {
     return Retry{matched.error()};
   }
   snapshot.now = clock_.wall_now();
@@ -192,11 +246,16 @@ ReconcileResult RunReconciler::execute(RunSnapshot snapshot, const std::vector<T
       break;
     }
     decision = decide(snapshot);
+    if (const auto* start = refused_start(decision, snapshot)) {
+      return Retry{
+          {ErrorCode::Internal, start->name + " was refused, and would be created again, which is a defect"}};
+    }
   }
   if (auto patched = children_.patch(decision.patches); !patched) {
     return Retry{patched.error()};
   }
-  return record(snapshot.run, std::move(decision.status), decision.wake_after);
+  auto result = record(snapshot.run, std::move(decision.status), decision.wake_after);
+  return snapshot.held.empty() ? result : try_again(snapshot, result);
 }
 
 ReconcileResult RunReconciler::record(const RunPtr& run, api::WorkflowRunStatus status, Wake wake) {
@@ -241,7 +300,11 @@ ReconcileResult RunReconciler::write_failed(const RunPtr& run, const api::Workfl
     forget(run->meta.uid);
     return Done{};
   }
-  unwritten_.keep(run->meta.uid, status);
+  // How a run ended is decided anew: from an end that is not on record the next decision would go on as from
+  // a cause to stop.
+  if (!api::is_terminal(status.phase)) {
+    unwritten_.keep(run->meta.uid, status);
+  }
   auto with_context = error.with_context("writing the status of WorkflowRun " + run->meta.key().str());
   if (error.code == ErrorCode::Invalid) {
     events_.record(api::reference(*run), runtime::EventType::Warning, reason::kStatusRefused, "Run",

@@ -56,11 +56,14 @@ class RunReconciler final : public runtime::Reconciler {
  private:
   using Wake = std::optional<Duration>;
 
+  runtime::ReconcileResult remove_when_due(const RunPtr& run);
   runtime::ReconcileResult drive(const RunPtr& run);
   runtime::ReconcileResult retry(const RunPtr& run);
-  runtime::ReconcileResult run_without_definition(const RunPtr& run, api::WorkflowRunStatus status,
-                                                  const std::vector<TaskPtr>& tasks, const NoDefinition& why);
-  runtime::ReconcileResult execute(RunSnapshot snapshot, const std::vector<TaskPtr>& tasks);
+  runtime::ReconcileResult run_without_definition(const RunPtr& run, const api::WorkflowRunStatus& status,
+                                                  const KnownChildren& known, const NoDefinition& why);
+  runtime::ReconcileResult cancel_without_definition(const RunPtr& run, const api::WorkflowRunStatus& status,
+                                                     const KnownChildren& known, const NoDefinition& why);
+  runtime::ReconcileResult execute(RunSnapshot snapshot, const KnownChildren& known);
   // Writes the status if it changed and is due.
   runtime::ReconcileResult record(const RunPtr& run, api::WorkflowRunStatus status, Wake wake);
   runtime::ReconcileResult write(const RunPtr& run, const api::WorkflowRunStatus& status, Wake wake);

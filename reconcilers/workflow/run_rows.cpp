@@ -14,15 +14,12 @@ namespace {
 
 constexpr std::size_t kMaxRowMessageBytes = 256;
 
-// An iteration may have started before the record of it was written.
+// An iteration may have started, or been refused, before the record of it was written.
 void find_iteration(const RunSnapshot& snapshot, api::StepStatus& row, std::size_t i) {
   if (!snapshot.definition->step(i).repeat) {
     return;
   }
-  row.iteration = std::max(row.iteration, 1);
-  while (snapshot.child({i, -1, row.iteration + 1, row.round, false})) {
-    ++row.iteration;
-  }
+  row.iteration = std::max({row.iteration, 1, snapshot.last_iteration({i, -1, 0, row.round, false})});
 }
 
 void apply_absence(const RunSnapshot& snapshot, api::StepStatus& row, const ChildKey& key,
@@ -35,6 +32,12 @@ void apply_absence(const RunSnapshot& snapshot, api::StepStatus& row, const Chil
   } else if (const auto refused = snapshot.refused.find(key); refused != snapshot.refused.end()) {
     end_row(row, api::StepPhase::Failed, refused->second.reason, refused->second.message, now);
   }
+}
+
+// Whether one that succeeded is repeated is for the step to decide; see run_step.h and item_repeat.h.
+bool ends_step(const api::Step& step, const Child& child) {
+  const bool may_repeat = step.repeat && child.phase() == api::StepPhase::Succeeded;
+  return child.ended() && !may_repeat && !is_to_go_on(step, child);
 }
 
 void observe_child(const RunSnapshot& snapshot, api::StepStatus& row, std::size_t i, const std::string& now) {
@@ -55,10 +58,7 @@ void observe_child(const RunSnapshot& snapshot, api::StepStatus& row, std::size_
               : created.empty()       ? now
                                       : created);
   }
-  // Whether one that succeeded is repeated is for the step to decide; see run_step.h.
-  const bool ends = child.ended() && !(step.repeat && child.phase() == api::StepPhase::Succeeded) &&
-                    !is_to_go_on(step, child);
-  if (ends) {
+  if (ends_step(step, child)) {
     const bool timed_out = row.reason == reason::kTimeout && child.phase() == api::StepPhase::Cancelled;
     const std::string why = row.message;
     end_row(row, child, now);
@@ -101,11 +101,10 @@ void observe_items(const RunSnapshot& snapshot, api::StepStatus& row, std::size_
     if (letter != ItemPhases::kPending && letter != ItemPhases::kRunning) {
       continue;
     }
-    const ChildKey key{i, static_cast<int>(item), 0, row.round, false};
+    const auto key = item_key(snapshot, row, i, static_cast<int>(item));
     if (const auto& child = snapshot.child(key)) {
       const auto& step = snapshot.definition->step(i);
-      const bool ends = child.ended() && !is_to_go_on(step, child);
-      items->set(item, ends ? letter_of(step, child) : ItemPhases::kRunning);
+      items->set(item, ends_step(step, child) ? letter_of(step, child) : ItemPhases::kRunning);
     } else if (const auto why = item_problem(snapshot, key); !why.empty()) {
       items->set(item, ItemPhases::kFailed);
       if (row.reason.empty()) {  // there will be no child to ask
@@ -120,7 +119,7 @@ void observe_items(const RunSnapshot& snapshot, api::StepStatus& row, std::size_
 // met when the state is reached again.
 bool may_have_started(const RunSnapshot& snapshot, std::size_t i) {
   const auto& definition = *snapshot.definition;
-  if (!definition.is_state_machine() || definition.is_finally(i)) {
+  if (!definition.is_state(i)) {
     return true;
   }
   const auto& current = snapshot.status.current_step;
@@ -160,9 +159,17 @@ void explain_row(api::StepStatus& row, const std::string& reason, const std::str
 }
 
 ChildKey current_key(const RunSnapshot& snapshot, const api::StepStatus& row, std::size_t step) {
-  const bool numbered = snapshot.definition->step(step).repeat ||
-                        (snapshot.definition->is_state_machine() && !snapshot.definition->is_finally(step));
+  const bool numbered = snapshot.definition->step(step).repeat || snapshot.definition->is_state(step);
   return {step, -1, numbered ? std::max(row.iteration, 1) : 0, row.round, false};
+}
+
+ChildKey item_key(const RunSnapshot& snapshot, const api::StepStatus& row, std::size_t step, int item) {
+  ChildKey key{step, item, snapshot.definition->is_state(step) ? std::max(row.iteration, 1) : 0, row.round,
+               false};
+  if (snapshot.definition->step(step).repeat) {
+    key.iteration = std::max(1, snapshot.last_iteration(key));
+  }
+  return key;
 }
 
 void observe_row(const RunSnapshot& snapshot, api::StepStatus& row, std::size_t i) {

@@ -34,6 +34,9 @@ void start_row(api::StepStatus& row, const api::Step& step, const std::string& c
 // The key of the child that a row's step, if it is no fan-out, has now or gets next.
 ChildKey current_key(const RunSnapshot& snapshot, const api::StepStatus& row, std::size_t step);
 
+// The same of an item of a fan-out. One that is repeated has its latest iteration.
+ChildKey item_key(const RunSnapshot& snapshot, const api::StepStatus& row, std::size_t step, int item);
+
 // True if the step succeeded, whatever was undone since.
 bool has_outputs(const api::StepStatus& row);
 // True if nothing that depends on the step is hindered: it succeeded, or its condition did not hold, or it is

@@ -1,5 +1,6 @@
 #include "reconcilers/workflow/run_status.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -67,6 +68,12 @@ void set_phase(api::WorkflowRunStatus& status, api::RunPhase phase, api::Health 
   api::set_health(status.conditions, health, reason, status.message, run.meta.generation, format_time(now));
 }
 
+void set_end(api::WorkflowRunStatus& status, WallTime now) {
+  status.completed_at = format_micro_time(now);
+  const auto started = parse_time(status.started_at);
+  status.duration = started ? human_duration(std::max(now - *started, Duration::zero())) : "";
+}
+
 api::Health health_of(api::RunPhase ended) {
   return ended == api::RunPhase::Succeeded ? api::Health::Current : api::Health::Failed;
 }
@@ -99,6 +106,10 @@ std::string describe_waits(const api::WorkflowRunStatus& status) {
   return {};
 }
 
+std::string describe_held(const RunSnapshot& snapshot) {
+  return snapshot.held.empty() ? "" : "; refused for now: " + snapshot.held.begin()->second;
+}
+
 std::string describe_progress(const api::WorkflowRunStatus& status) {
   const auto& counts = status.counts;
   std::string text = status.progress + " steps done, " + std::to_string(counts.running) + " running";
@@ -128,6 +139,13 @@ std::size_t upper_bound(const api::WorkflowRunStatus& status) {
   const auto field = [](std::size_t key, const std::string& value) {
     return value.empty() ? 0 : key + 4 + json_bytes(value);
   };
+  const auto list = [&](std::size_t key, const std::vector<std::string>& values) {
+    std::size_t all = values.empty() ? 0 : key + 5;
+    for (const auto& value : values) {
+      all += json_bytes(value) + 1;
+    }
+    return all;
+  };
   const auto number = [](int value) { return value == 0 ? std::size_t{0} : std::size_t{25}; };
   std::size_t bytes =
       kFixedBytes + status.parameters.size() + status.outputs.size() + json_bytes(status.message);
@@ -137,8 +155,9 @@ std::size_t upper_bound(const api::WorkflowRunStatus& status) {
   for (const auto& row : status.steps) {
     bytes += kRowBytes + json_bytes(row.name) + field(6, row.reason) + field(7, row.message) +
              field(8, row.task_name) + field(7, row.run_name) + field(20, row.compensation_name) +
-             field(5, row.items) + field(9, row.started_at) + field(11, row.completed_at) +
-             number(row.iteration) + number(row.round) + number(row.order);
+             field(5, row.items) + field(14, row.item_iterations) + field(9, row.started_at) +
+             field(11, row.completed_at) + list(10, row.approved_by) + number(row.iteration) +
+             number(row.round) + number(row.order);
   }
   return bytes;
 }
@@ -155,13 +174,21 @@ void drop_task_names(const api::WorkflowRun& run, api::WorkflowRunStatus& status
     if (api::is_terminal(row.phase) && row.task_name == first_name(run, row.name, key)) {
       row.task_name.clear();
     }
+    const ChildKey undo{0, -1, 0, status.round, true};
+    if (row.phase == api::StepPhase::Compensated &&
+        row.compensation_name == first_name(run, row.name, undo)) {
+      row.compensation_name.clear();
+    }
   }
 }
 
 void drop_starts(const api::WorkflowRun&, api::WorkflowRunStatus& status) {
   for (auto& row : status.steps) {
-    if (row.phase == api::StepPhase::Succeeded) {
+    if (row.phase == api::StepPhase::Succeeded || row.phase == api::StepPhase::Compensated) {
       row.started_at.clear();
+    }
+    if (row.reason == reason::kCompensated) {  // as its phase says
+      row.reason.clear();
     }
   }
 }
@@ -182,7 +209,7 @@ api::WorkflowRunStatus running_status(Plan& plan, StopCause cause, bool compensa
   const auto& snapshot = plan.snapshot;
   const auto& run = *snapshot.run;
   auto status = started_status(plan);
-  const std::string progress = describe_progress(status);
+  const std::string progress = describe_progress(status) + describe_held(snapshot);
   if (compensating) {
     set_phase(status, api::RunPhase::Compensating, api::Health::InProgress, reason_of(cause),
               describe_stop(snapshot, status.steps, cause) +
@@ -205,7 +232,7 @@ api::WorkflowRunStatus running_status(Plan& plan, StopCause cause, bool compensa
 api::WorkflowRunStatus final_status(Plan& plan, Outcome outcome) {
   auto status = started_status(plan);
   status.outputs = std::move(outcome.outputs);
-  status.completed_at = plan.now;
+  set_end(status, plan.snapshot.now);
   set_phase(status, outcome.phase, health_of(outcome.phase), outcome.reason, outcome.message,
             *plan.snapshot.run, plan.snapshot.now);
   return status;
@@ -214,18 +241,36 @@ api::WorkflowRunStatus final_status(Plan& plan, Outcome outcome) {
 api::WorkflowRunStatus refused_status(const api::WorkflowRun& run, const std::string& reason,
                                       const std::string& message, WallTime now) {
   auto status = run.status;
-  status.completed_at = format_time(now);
+  set_end(status, now);
   set_phase(status, api::RunPhase::Failed, api::Health::Failed, reason, message, run, now);
   return status;
 }
 
 api::WorkflowRunStatus cancelled_status(const api::WorkflowRun& run, WallTime now) {
   auto status = run.status;
-  status.completed_at = format_time(now);
+  set_end(status, now);
   const bool explained = run.spec.cancel && !run.spec.cancel->reason.empty();
   set_phase(status, api::RunPhase::Cancelled, api::Health::Failed, reason::kCancelled,
             "cancelled before it started" + (explained ? ": " + run.spec.cancel->reason : std::string()), run,
             now);
+  return status;
+}
+
+api::WorkflowRunStatus abandoned_status(const api::WorkflowRun& run, const api::WorkflowRunStatus& last,
+                                        const std::string& why, WallTime now) {
+  auto status = last;
+  for (auto& row : status.steps) {
+    if (!api::is_terminal(row.phase)) {
+      end_row(row, api::StepPhase::Cancelled, reason::kRunCancelled, "", format_time(now));
+    }
+  }
+  set_rows(status, std::move(status.steps));
+  set_end(status, now);
+  const bool explained = run.spec.cancel && !run.spec.cancel->reason.empty();
+  set_phase(status, api::RunPhase::Cancelled, api::Health::Failed, reason::kCancelled,
+            (explained ? "cancelled: " + run.spec.cancel->reason : std::string("cancelled")) +
+                "; nothing was undone and `finally` did not run: " + why,
+            run, now);
   return status;
 }
 
@@ -274,7 +319,6 @@ api::WorkflowRunStatus too_large_status(const RunSnapshot& snapshot, const api::
                               " fit: use fewer steps, or pass large values by reference";
   status.parameters.clear();
   status.outputs.clear();
-  const std::string now = format_time(snapshot.now);
   std::set<std::size_t> with_children;  // what was to start now is not started
   for (const auto& [key, child] : snapshot.children) {
     with_children.insert(key.step);
@@ -293,7 +337,7 @@ api::WorkflowRunStatus too_large_status(const RunSnapshot& snapshot, const api::
     status.steps[i] = std::move(small);
   }
   set_rows(status, std::move(status.steps));
-  status.completed_at = now;
+  set_end(status, snapshot.now);
   set_phase(status, api::RunPhase::Failed, api::Health::Failed, reason::kStatusTooLarge, message, run,
             snapshot.now);
   if (!fits(run, status)) {

@@ -21,6 +21,10 @@ api::WorkflowRunStatus refused_status(const api::WorkflowRun& run, const std::st
                                       const std::string& message, WallTime now);
 // A run that was cancelled before it started.
 api::WorkflowRunStatus cancelled_status(const api::WorkflowRun& run, WallTime now);
+// A live run that was cancelled when its definition was gone, and whose children have all ended: `why` it is
+// gone.
+api::WorkflowRunStatus abandoned_status(const api::WorkflowRun& run, const api::WorkflowRunStatus& last,
+                                        const std::string& why, WallTime now);
 // A run that cannot go on now: Pending (or as far as it got). `stalled`: a person must change something.
 api::WorkflowRunStatus waiting_status(const api::WorkflowRun& run, const api::WorkflowRunStatus& last,
                                       const std::string& reason, const std::string& message, bool stalled,

@@ -22,6 +22,9 @@ void select_names(Plan& plan, std::size_t i) {
 }
 
 void start_child(Plan& plan, std::size_t i, const ChildKey& key) {
+  if (const auto* why = plan.held_back(key)) {
+    return explain_row(plan.rows[i], reason::kTaskRefused, *why);
+  }
   select_names(plan, i);
   if (key.iteration > 0) {
     plan.scope().set_local("iteration", key.iteration);
@@ -96,7 +99,12 @@ void advance_child(Plan& plan, std::size_t i) {
 void halt_child(Plan& plan, std::size_t i, const Halt& halt) {
   auto& row = plan.rows[i];
   const auto& child = plan.snapshot.child(current_key(plan.snapshot, row, i));
-  if (child && child.ended()) {  // between two iterations
+  if (child && child.ended()) {
+    // It may just have come to its end; otherwise it is between two iterations, or two rounds.
+    const bool may_be_last = plan.definition.step(i).repeat && child.phase() == api::StepPhase::Succeeded;
+    if (const auto last = may_be_last ? is_last(plan, i, child) : Result<bool>(false); last && *last) {
+      return end_row(row, child, plan.now);
+    }
     return end_row(row, api::StepPhase::Cancelled, halt.reason, "", plan.now);
   }
   plan.cancel(child, halt.message, halt.compensate);
@@ -279,6 +287,9 @@ Json child_manifest(const RunSnapshot& snapshot, const ChildStart& start) {
   }
   if (start.is_run) {
     meta.annotations[annotation::kWorkflowPath] = path.empty() ? workflow : path + "/" + workflow;
+    if (!snapshot.revision.empty()) {
+      meta.annotations[annotation::kParentRevision] = snapshot.revision;
+    }
   } else if (!snapshot.revision.empty()) {
     meta.labels[api::label::kRevision] = snapshot.revision;
   }

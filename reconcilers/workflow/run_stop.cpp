@@ -40,7 +40,7 @@ Json suspend_patch(const Child& child) {
           {"spec", {{"suspend", true}}}};
 }
 
-Json resume_patch() {
+Json resuming() {
   return {{"metadata", {{"annotations", {{annotation::kSuspendedByRun, nullptr}}}}},
           {"spec", {{"suspend", false}}}};
 }
@@ -51,6 +51,11 @@ bool can_be_suspended(const Child& child) {
   }
   const auto phase = child.task->status.phase;
   return !child.task->spec.suspend && (phase == api::TaskPhase::Pending || phase == api::TaskPhase::Queued);
+}
+
+// By this run, and not by a person.
+bool was_suspended(const Child& child) {
+  return child.meta().annotations.count(annotation::kSuspendedByRun) > 0;
 }
 
 const char* reason_of_rows(StopCause cause) {
@@ -155,8 +160,10 @@ void halt_steps(Plan& plan, StopCause cause) {
 }
 
 void halt_finally(Plan& plan) {
-  const Halt halt{reason::kRunTimeout,
-                  "finally timed out after " + human_duration(run_timeout(plan.definition))};
+  Halt halt{reason::kRunTimeout, "finally timed out after " + human_duration(run_timeout(plan.definition))};
+  if (is_forced(*plan.snapshot.run)) {
+    halt = {reason::kRunCancelled, "run " + describe_stop(plan.snapshot, plan.rows, StopCause::Cancelled)};
+  }
   for (std::size_t i = plan.definition.main_steps; i < plan.rows.size(); ++i) {
     auto& row = plan.rows[i];
     if (row.phase == api::StepPhase::Running) {
@@ -186,11 +193,27 @@ void cancel_strays(Plan& plan) {
 void suspend_or_resume(Plan& plan) {
   const bool suspend = plan.snapshot.run->spec.suspend;
   for (const auto& [key, child] : plan.snapshot.children) {
-    const bool ours = child.meta().annotations.count(annotation::kSuspendedByRun) > 0;
-    if (!child.ended() && (suspend ? can_be_suspended(child) : ours)) {
-      plan.patches.push_back({child, suspend ? suspend_patch(child) : resume_patch()});
+    if (!child.ended() && (suspend ? can_be_suspended(child) : was_suspended(child))) {
+      plan.patches.push_back({child, suspend ? suspend_patch(child) : resuming()});
     }
   }
+}
+
+void resume_runs(Plan& plan) {
+  for (const auto& [key, child] : plan.snapshot.children) {
+    if (auto patch = resume_patch(*plan.snapshot.run, child)) {
+      plan.patches.push_back(std::move(*patch));
+    }
+  }
+}
+
+std::optional<ChildPatch> resume_patch(const api::WorkflowRun& run, const Child& child) {
+  const bool wanted = !run.spec.suspend && child.run && !child.ended() && was_suspended(child);
+  return wanted ? std::optional(ChildPatch{child, resuming()}) : std::nullopt;
+}
+
+bool is_forced(const api::WorkflowRun& run) {
+  return run.spec.cancel && run.spec.cancel->force;
 }
 
 Duration run_timeout(const Definition& definition) {

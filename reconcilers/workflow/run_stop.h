@@ -1,6 +1,7 @@
 // Ending a run before its steps are done: because it was cancelled, its time is up, or a step failed. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,7 @@ std::string describe_stop(const RunSnapshot& snapshot, const Rows& rows, StopCau
 
 // Ends the steps that never started, halts those that run, and cancels their children.
 void halt_steps(Plan& plan, StopCause cause);
-// The same for `finally`, whose time is up.
+// The same for `finally`, whose time is up, or which was cancelled with force.
 void halt_finally(Plan& plan);
 
 // Cancels children of steps that have ended without having one: a former leader, not knowing that the run was
@@ -42,11 +43,18 @@ void cancel_strays(Plan& plan);
 // Suspends Tasks that no agent has yet and runs while the run is suspended, and resumes those that it
 // suspended otherwise.
 void suspend_or_resume(Plan& plan);
+// Of a run that is being ended: the runs below have an end of their own to come to, which nothing may hold.
+void resume_runs(Plan& plan);
+// Nothing: the child is no run that this one suspended, or is to stay so.
+std::optional<ChildPatch> resume_patch(const api::WorkflowRun& run, const Child& child);
 
 // Unless the definition says: an hour, and what its approvals and waits may take.
 Duration run_timeout(const Definition& definition);
 // When the run's time is up.
 WallTime run_deadline(const RunSnapshot& snapshot);
+// True if the run was cancelled, and `finally` with it.
+bool is_forced(const api::WorkflowRun& run);
+
 // When the time of finally is up: it has as much as the steps had, from its first start on. Nothing: none of
 // it has started.
 std::optional<WallTime> finally_deadline(const Plan& plan);

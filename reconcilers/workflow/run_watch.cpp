@@ -40,9 +40,11 @@ bool matters_to_run(const runtime::Store<api::Task>::Change& change) {
 void wake_parent(const runtime::Store<api::WorkflowRun>::Change& change, runtime::WorkQueue& queue) {
   const auto& run = change.after ? *change.after : *change.before;
   const auto* owner = controlling_run(run.meta);
+  const auto has_ended = [](const auto& version) { return Child{nullptr, version}.ended(); };
   const bool matters = !change.before || !change.after ||
                        change.before->status.phase != change.after->status.phase ||
-                       change.before->spec.suspend != change.after->spec.suspend;
+                       change.before->spec.suspend != change.after->spec.suspend ||
+                       has_ended(change.before) != has_ended(change.after);  // a further round was refused
   if (owner != nullptr && matters) {
     queue.add({run.meta.namespace_, owner->name}, priority_of(change.initial));
   }

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "reconcilers/workflow/compensation.h"
 #include "reconcilers/workflow/reasons.h"
 #include "reconcilers/workflow/run_step.h"
 
@@ -100,6 +101,7 @@ void walk_states(Plan& plan) {
     if (!api::is_terminal(plan.rows[state].phase)) {
       return;
     }
+    number_completions(plan);  // before the next state ends
     if (!move_on(plan, state)) {
       return skip_the_rest(plan);
     }

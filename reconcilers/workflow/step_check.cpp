@@ -29,6 +29,43 @@ bool has_placeholder(const std::string& text) {
   return text.find("$(") != std::string::npos;
 }
 
+bool is_lower_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+// A name that an Agent or a Workflow can have.
+bool is_object_name(const std::string& name) {
+  constexpr std::size_t kMostBytes = 63;
+  const bool good = std::all_of(name.begin(), name.end(),
+                                [](char c) { return is_lower_or_digit(c) || c == '-' || c == '.'; });
+  return good && !name.empty() && name.size() <= kMostBytes && is_lower_or_digit(name.front()) &&
+         is_lower_or_digit(name.back());
+}
+
+// Nothing, if a placeholder says it later.
+std::string name_problem(const std::string& name, const std::string& kind) {
+  if (has_placeholder(name) || is_object_name(name)) {
+    return "";
+  }
+  return "\"" + api::cut_text(name, 63) + "\" cannot be the name of " + kind +
+         ", which has 1 to 63 lower-case letters, digits, \"-\" and \".\", and begins and ends with a letter "
+         "or "
+         "digit";
+}
+
+// "; a name with "-" ...", if the expression names a step whose name CEL takes for a difference.
+std::string bracket_hint(const Definition& definition, const std::string& text,
+                         const std::string& beginning) {
+  std::string meant;
+  for (const auto& step : definition.spec.steps) {
+    const bool fits = step.name.starts_with(beginning + "-") && step.name.size() > meant.size();
+    if (fits && text.find("steps." + step.name) != std::string::npos) {
+      meant = step.name;
+    }
+  }
+  return meant.empty() ? "" : "; a name with \"-\" stands in brackets: steps['" + meant + "']";
+}
+
 }  // namespace
 
 Status ReferenceCheck::check(const std::string& text, const std::vector<std::string>& path,
@@ -75,9 +112,8 @@ Status ReferenceCheck::check_step(const std::string& text, const std::vector<std
   }
   const auto position = definition_.find(path[1]);
   if (!position) {
-    const bool may_be_cut = text.find('-') != std::string::npos;
     return wrong("there is no step \"" + api::cut_text(path[1], 63) + "\"" +
-                 (may_be_cut ? "; a name with \"-\" stands in brackets: steps['unit-test']" : ""));
+                 bracket_hint(definition_, text, path[1]));
   }
   if (path.size() > 2 && !is_one_of(path[2], {"phase", "outputs", "reason", "message"})) {
     return wrong("a step has phase and outputs, reason and message");
@@ -148,6 +184,15 @@ Status StepCheck::check_task(const api::RawJson& text, const std::string& name, 
       return invalid_field(field + "." + forbidden, "a step's Task lives, stops and ends with its run");
     }
   }
+  const auto agent = task->find("agentName");
+  if (agent != task->end() && agent->is_string() && !agent->get_ref<const std::string&>().empty()) {
+    if (const auto problem = name_problem(*agent, "an Agent"); !problem.empty()) {
+      return invalid_field(field + ".agentName", problem);
+    }
+  }
+  if (auto status = check_forms(*task, field); !status) {
+    return status;
+  }
   const auto templated = check_template(*task, name, uses, used);
   if (!templated) {
     return templated.error();
@@ -158,6 +203,24 @@ Status StepCheck::check_task(const api::RawJson& text, const std::string& name, 
     if (!malformed.empty()) {
       return Error{ErrorCode::Invalid, malformed.front(), reason::kInvalidDefinition};
     }
+  }
+  return {};
+}
+
+// Of what may hold placeholders, and so is free text to the API server.
+Status StepCheck::check_forms(const Json& task, const std::string& field) {
+  for (const auto& lock : task.value("locks", Json::array())) {
+    const auto name = lock.is_object() ? lock.find("name") : lock.end();
+    if (name != lock.end() && name->is_string()) {
+      if (const auto problem = name_problem(*name, "a lock"); !problem.empty()) {
+        return invalid_field(field + ".locks", problem);
+      }
+    }
+  }
+  const auto not_before = task.find("notBefore");
+  if (not_before != task.end() && not_before->is_string() && !has_placeholder(*not_before) &&
+      !parse_time(not_before->get_ref<const std::string&>())) {
+    return invalid_field(field + ".notBefore", "expected a time such as \"2026-01-31T08:00:00Z\"");
   }
   return {};
 }
@@ -207,6 +270,9 @@ Status StepCheck::check_sub_workflow() {
   if (step_.workflow->name.empty()) {
     return invalid(".workflow.name", "name the Workflow to run");
   }
+  if (const auto problem = name_problem(step_.workflow->name, "a Workflow"); !problem.empty()) {
+    return invalid(".workflow.name", problem);
+  }
   if (auto status = check_text(step_.workflow->name, ".workflow.name"); !status) {
     return status;
   }
@@ -226,14 +292,6 @@ Status StepCheck::check_for_each() {
     return {};
   }
   const auto& for_each = *step_.for_each;
-  if (step_.repeat) {
-    return invalid(".forEach",
-                   "forEach and repeat cannot stand in one step: repeat inside a workflow that is "
-                   "run for each item");
-  }
-  if (definition_.is_state_machine() && !definition_.is_finally(i_)) {
-    return invalid(".forEach", "in mode StateMachine a step runs once at a time");
-  }
   const bool ranged = !for_each.range_from.empty() || !for_each.range_to.empty();
   if (for_each.items.empty() == !ranged) {
     return invalid(".forEach", "give either items, or range with from and to");
@@ -279,7 +337,7 @@ Status StepCheck::check_repeat() {
   if (step_.repeat->until.empty()) {
     return invalid(".repeat.until", "say when to stop");
   }
-  return compile(step_.repeat->until, ".repeat.until", Uses::BeforeAndItself, {"iteration"},
+  return compile(step_.repeat->until, ".repeat.until", Uses::BeforeAndItself, locals(),
                  definition_.programs[i_].repeat_until);
 }
 
@@ -378,11 +436,14 @@ Status StepCheck::compile(const std::string& text, const std::string& name, Uses
 }
 
 std::set<std::string> StepCheck::locals() const {
+  std::set<std::string> names;
   if (step_.for_each) {
-    return {step_.for_each->as, "index"};
+    names = {step_.for_each->as, "index"};
   }
-  const bool numbered = step_.repeat || (definition_.is_state_machine() && !definition_.is_finally(i_));
-  return numbered ? std::set<std::string>{"iteration"} : std::set<std::string>{};
+  if (step_.repeat || (definition_.is_state_machine() && !definition_.is_finally(i_))) {
+    names.insert("iteration");
+  }
+  return names;
 }
 
 Error StepCheck::invalid(const std::string& name, const std::string& what) const {

@@ -45,6 +45,7 @@ class StepCheck {
   enum class Uses { Before, BeforeAndItself, Any };
 
   Status check_kind();
+  Status check_forms(const Json& task, const std::string& field);
   Status check_task(const api::RawJson& task, const std::string& name, Uses uses,
                     std::set<std::size_t>& used);
   Status check_approval();

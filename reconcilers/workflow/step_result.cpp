@@ -25,7 +25,7 @@ Json outputs_of(const RunSnapshot& snapshot, const api::StepStatus& row, std::si
     return outputs_of_items(snapshot, row, i);
   }
   if (step.approval) {
-    return approval_outputs(snapshot, i);
+    return approval_outputs(snapshot, row);
   }
   if (step.wait) {
     return wait_outputs(snapshot, row, i);
@@ -53,12 +53,12 @@ Json step_result(const RunSnapshot& snapshot, const Rows& rows, std::size_t step
 }
 
 const Child& item_child(const RunSnapshot& snapshot, const api::StepStatus& row, std::size_t step, int item) {
-  for (int round = row.round; round > 0; --round) {
-    if (const auto& child = snapshot.child({step, item, 0, round, false})) {
-      return child;
-    }
+  auto key = item_key(snapshot, row, step, item);
+  while (key.round > 0 && !snapshot.child(key)) {
+    --key.round;
+    key.iteration = snapshot.last_iteration(key);
   }
-  return snapshot.child({step, item, 0, 0, false});
+  return snapshot.child(key);
 }
 
 }  // namespace convoke::workflow

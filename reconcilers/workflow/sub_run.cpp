@@ -8,8 +8,10 @@ namespace {
 
 bool can_go_on(const api::WorkflowRun& run) {
   const bool was_refused = run.spec.retry_from.round > run.status.round;
-  return run.status.phase == api::RunPhase::Failed && run.status.reason != reason::kCompensationFailed &&
-         !run.spec.cancel && !run.meta.being_deleted() && !run.status.steps.empty() && !was_refused;
+  const auto& why = run.status.reason;
+  return run.status.phase == api::RunPhase::Failed && why != reason::kCompensationFailed &&
+         why != reason::kStatusTooLarge && !run.spec.cancel && !run.meta.being_deleted() &&
+         !run.status.steps.empty() && !was_refused;
 }
 
 std::optional<WallTime> next_round_at(const api::Step& step, const Child& child) {

@@ -77,12 +77,13 @@ AuditEntry audit_of_creation(const kube::ResourceType& type, const Json& answer,
   return entry;
 }
 
-AuditEntry audit_of_removal(const kube::ResourceType& type, const kube::ObjectMeta& meta) {
+AuditEntry audit_of_removal(const kube::ResourceType& type, const kube::ObjectMeta& meta,
+                            const char* reason) {
   AuditEntry entry;
   entry.object = reference_to(type, meta);
   entry.action = api::AuditAction::Deleted;
   entry.generation = meta.generation;
-  entry.reason = reason::kHistoryLimit;
+  entry.reason = reason;
   return entry;
 }
 

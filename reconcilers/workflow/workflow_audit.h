@@ -19,7 +19,7 @@ std::optional<api::AuditEntry> audit_entry(const api::Workflow& before, const ap
 // `answer` is the object of that type which was made for `owner`: "WorkflowRun/name".
 api::AuditEntry audit_of_creation(const kube::ResourceType& type, const Json& answer,
                                   const std::string& owner);
-// Deleted because the history limits do not keep it.
-api::AuditEntry audit_of_removal(const kube::ResourceType& type, const kube::ObjectMeta& meta);
+api::AuditEntry audit_of_removal(const kube::ResourceType& type, const kube::ObjectMeta& meta,
+                                 const char* reason);
 
 }  // namespace convoke::workflow

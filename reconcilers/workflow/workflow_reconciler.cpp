@@ -5,6 +5,7 @@
 
 #include "reconcilers/api/spec_problems.h"
 #include "reconcilers/workflow/reasons.h"
+#include "reconcilers/workflow/removal.h"
 #include "reconcilers/workflow/trigger_check.h"
 #include "reconcilers/workflow/trigger_run.h"
 #include "reconcilers/workflow/workflow_audit.h"
@@ -244,12 +245,16 @@ ReconcileResult WorkflowReconciler::record(const api::Workflow& workflow, const 
 
 Status WorkflowReconciler::forget(const WorkflowDecision& decision) {
   for (const auto& run : decision.delete_runs) {
-    if (auto removed = remove(api::kWorkflowRun, run->meta); !removed) {
+    if (auto removed =
+            remove_object(client_, options_.audit, api::kWorkflowRun, run->meta, reason::kHistoryLimit);
+        !removed) {
       return removed;
     }
   }
   for (const auto& revision : decision.delete_revisions) {
-    if (auto removed = remove(api::kControllerRevision, revision->meta); !removed) {
+    if (auto removed = remove_object(client_, options_.audit, api::kControllerRevision, revision->meta,
+                                     reason::kHistoryLimit);
+        !removed) {
       return removed;
     }
   }
@@ -280,18 +285,6 @@ Status WorkflowReconciler::write(const api::Workflow& workflow, const api::Workf
 }
 
 // An object that changed or went meanwhile is looked at again when the cache says so.
-Status WorkflowReconciler::remove(const kube::ResourceType& type, const kube::ObjectMeta& meta) {
-  const auto removed =
-      client_.remove(type, meta.key(), {meta.uid, meta.resource_version, kube::Propagation::Background});
-  if (removed && options_.audit != nullptr) {
-    options_.audit->record(audit_of_removal(type, meta));
-  }
-  if (removed || removed.error().code == ErrorCode::NotFound || removed.error().code == ErrorCode::Conflict) {
-    return {};
-  }
-  return removed.error().with_context("deleting " + type.kind + " " + meta.key().str());
-}
-
 void WorkflowReconciler::watch(runtime::WorkQueue& queue) {
   const auto priority = [](bool initial) {
     return initial ? runtime::kPriorityLow : runtime::kPriorityNormal;

@@ -58,7 +58,6 @@ class WorkflowReconciler final : public runtime::Reconciler {
   runtime::ReconcileResult record(const api::Workflow& workflow, const WorkflowDecision& decision);
   Status write(const api::Workflow& workflow, const api::WorkflowStatus& status);
   Status forget(const WorkflowDecision& decision);
-  Status remove(const kube::ResourceType& type, const kube::ObjectMeta& meta);
 
   kube::Client& client_;
   api::Caches& caches_;
