@@ -9,6 +9,7 @@
 #include "programs/kubectl-convoke/workflow_view.h"
 #include "programs/kubectl-convoke/world.h"
 #include "reconcilers/api/workflow_run.h"
+#include "reconcilers/workflow/reasons.h"
 
 namespace convoke::plugin {
 namespace {
@@ -127,6 +128,69 @@ Json approval_patch(const Json& run, const Json& entry) {
   return operations;
 }
 
+// --- Cancellation ---
+
+constexpr char kCancel[] = "/spec/cancel";
+constexpr char kCompensate[] = "/spec/cancel/compensate";
+constexpr char kForce[] = "/spec/cancel/force";
+
+Status expect_cancellable(const Found& found, const CancelRequest& request) {
+  if (has_ended(found.object)) {
+    return not_possible(found, "has ended already: it is " + phase_of(found.object));
+  }
+  if (request.compensate && *found.type == api::kTask) {
+    return not_possible(found, "is a Task: only a run can be compensated");
+  }
+  if (request.force && *found.type == api::kTask) {
+    return not_possible(found, "is a Task: only a run has a finally that force ends");
+  }
+  // Undone by halves is worse than either.
+  if (request.compensate && !*request.compensate && phase_of(found.object) == "Compensating") {
+    return not_possible(found, "is being undone, and that goes on to its end");
+  }
+  return {};
+}
+
+Json first_cancel(const Found& found, const CancelRequest& request) {
+  Json value = {{"reason", request.reason}};
+  if (request.compensate) value["compensate"] = *request.compensate;
+  if (request.force) value["force"] = true;
+  Json operations = Json::array();
+  put(operations, found.object, kCancel, value);
+  return operations;
+}
+
+// What a run that was cancelled before is asked for now. Its reason stays.
+Json more_of_cancel(const Found& found, const CancelRequest& request) {
+  Json operations = Json::array();
+  if (request.compensate && value_at(found.object, kCompensate) != Json(*request.compensate)) {
+    put(operations, found.object, kCompensate, *request.compensate);
+  }
+  if (request.force && !flag_at(found.object, kForce)) put(operations, found.object, kForce, true);
+  return operations;
+}
+
+// --- Retry ---
+
+Status expect_retriable(const Found& found, const RetryRequest& request) {
+  const auto& run = found.object;
+  if (!has_ended(run)) {
+    return not_possible(found, "goes on (" + phase_of(run) + "): only a run that ended is retried");
+  }
+  if (const auto never = why_never_retried(run); !never.empty()) {
+    return not_possible(
+        found,
+        never + ", and so is never retried; start a new run like it: kubectl convoke rerun " + name_of(run));
+  }
+  std::vector<std::string> known;
+  for (const auto& row : objects_at(run, "/status/steps")) known.push_back(text_at(row, "/name"));
+  for (const auto& step : request.steps) {
+    if (std::find(known.begin(), known.end(), step) != known.end()) continue;
+    return not_possible(found, "has no step \"" + step + "\"; it has " + joined(known));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<std::string> waiting_approvals(const Json& run, const Json& spec) {
@@ -170,28 +234,31 @@ Result<int> decide_approval(const Context& context, const ApprovalRequest& reque
 
 Result<int> cancel(const Context& context, const CancelRequest& request) {
   bool was_cancelled = false;
-  const auto changed =
-      change_object(context, {&api::kWorkflowRun, &api::kTask}, request.target,
-                    [&](const Found& found) -> Result<std::optional<Json>> {
-                      was_cancelled = !value_at(found.object, "/spec/cancel").is_null();
-                      if (has_ended(found.object)) {
-                        return not_possible(found, "has ended already: it is " + phase_of(found.object));
-                      }
-                      if (request.compensate && *found.type == api::kTask) {
-                        return not_possible(found, "is a Task: only a run can be compensated");
-                      }
-                      if (was_cancelled) return std::optional<Json>();
-                      Json value = {{"reason", request.reason}};
-                      if (request.compensate) value["compensate"] = *request.compensate;
-                      Json operations = Json::array();
-                      put(operations, found.object, "/spec/cancel", value);
-                      return std::optional(operations);
-                    });
+  bool is_changed = false;
+  const auto changed = change_object(context, {&api::kWorkflowRun, &api::kTask}, request.target,
+                                     [&](const Found& found) -> Result<std::optional<Json>> {
+                                       const auto possible = expect_cancellable(found, request);
+                                       if (!possible) return possible.error();
+                                       was_cancelled = !value_at(found.object, kCancel).is_null();
+                                       auto operations = was_cancelled ? more_of_cancel(found, request)
+                                                                       : first_cancel(found, request);
+                                       is_changed = !operations.empty();
+                                       if (!is_changed) return std::optional<Json>();
+                                       return std::optional(std::move(operations));
+                                     });
   if (!changed) return changed.error();
-  if (request.compensate && !was_cancelled) {
-    if (auto kept = expect_kept(changed->object, "/spec/cancel/compensate"); !kept) return kept.error();
+  if (request.compensate && is_changed) {
+    if (auto kept = expect_kept(changed->object, kCompensate); !kept) return kept.error();
   }
-  return tell(context, *changed, was_cancelled ? "was cancelled already" : "is being cancelled");
+  if (request.force) {
+    if (auto kept = expect_kept(changed->object, kForce); !kept) return kept.error();
+    return tell(context, *changed, "is being cancelled, and finally with it");
+  }
+  if (!was_cancelled) return tell(context, *changed, "is being cancelled");
+  if (!is_changed) return tell(context, *changed, "was cancelled already");
+  return tell(context, *changed,
+              *request.compensate ? "was cancelled already; what it has done is undone now too"
+                                  : "was cancelled already; nothing is undone now");
 }
 
 Result<int> set_suspended(const Context& context, const std::string& target, bool suspend) {
@@ -213,27 +280,27 @@ Result<int> set_suspended(const Context& context, const std::string& target, boo
   return tell(context, *changed, workflow ? "is resumed: its triggers make runs again" : "is resumed");
 }
 
+// As reconcilers/workflow/retry_round.cpp decides.
+std::string why_never_retried(const Json& run) {
+  if (phase_of(run) == "Succeeded") return "succeeded";
+  if (!value_at(run, kCancel).is_null()) return "was cancelled";
+  if (text_at(run, "/status/reason") == workflow::reason::kStatusTooLarge) {
+    return "has a status that did not fit";
+  }
+  return objects_at(run, "/status/steps").empty() ? "never started" : "";
+}
+
 Result<int> retry(const Context& context, const RetryRequest& request) {
   std::int64_t round = 0;
   const auto changed =
       change_object(context, kRuns, request.run, [&](const Found& found) -> Result<std::optional<Json>> {
-        const auto& run = found.object;
-        if (!has_ended(run))
-          return not_possible(found, "goes on (" + phase_of(run) + "): only a run that ended is retried");
-        if (phase_of(run) == "Succeeded" && request.steps.empty()) {
-          return not_possible(found, "succeeded; name the steps to run again with --step");
-        }
-        std::vector<std::string> known;
-        for (const auto& row : objects_at(run, "/status/steps")) known.push_back(text_at(row, "/name"));
-        for (const auto& step : request.steps) {
-          if (std::find(known.begin(), known.end(), step) != known.end()) continue;
-          return not_possible(found, "has no step \"" + step + "\"; it has " + joined(known));
-        }
-        round = number_at(run, "/status/round") + 1;
+        const auto possible = expect_retriable(found, request);
+        if (!possible) return possible.error();
+        round = number_at(found.object, "/status/round") + 1;
         Json value = {{"round", round}};
         if (!request.steps.empty()) value["steps"] = request.steps;
         Json operations = Json::array();
-        put(operations, run, "/spec/retryFrom", value);
+        put(operations, found.object, "/spec/retryFrom", value);
         return std::optional(operations);
       });
   if (!changed) return changed.error();

@@ -25,7 +25,9 @@ Result<int> decide_approval(const Context& context, const ApprovalRequest& reque
 struct CancelRequest {
   std::string target;  // a run or Task
   std::string reason;
+  // Both may also be asked for of a run that was cancelled before.
   std::optional<bool> compensate;  // absent: as the operator does by default
+  bool force = false;              // end `finally` too
 };
 Result<int> cancel(const Context& context, const CancelRequest& request);
 
@@ -37,6 +39,8 @@ struct RetryRequest {
   std::vector<std::string> steps;  // empty: those that did not succeed
 };
 Result<int> retry(const Context& context, const RetryRequest& request);
+// What the operator would never retry of a run that has ended: "succeeded", "was cancelled"; empty: it would.
+std::string why_never_retried(const Json& run);
 
 // The steps of a run that wait for a person, by name.
 std::vector<std::string> waiting_approvals(const Json& run, const Json& spec);

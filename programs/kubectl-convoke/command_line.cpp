@@ -1,7 +1,10 @@
 #include "programs/kubectl-convoke/command_line.h"
 
+#include <algorithm>
+
 #include <CLI/CLI.hpp>
 
+#include "controller/base/similar_word.h"
 #include "programs/build_info/build_info.h"
 
 namespace convoke::plugin {
@@ -34,6 +37,7 @@ class Builder {
   void build() {
     add_views();
     add_changes();
+    add_rerun();
     add_start();
     add_files();
     app_.require_subcommand(1);
@@ -77,6 +81,10 @@ class Builder {
     graph.add_option("TARGET", invocation_.target, "A Workflow or run: NAME, workflow/NAME or run/NAME");
     graph.add_option("-f,--file", invocation_.files, "A manifest instead; \"-\" is standard input")
         ->expected(1);
+    graph
+        .add_option("--workflow", invocation_.workflow,
+                    "With -f: the one of that name. Empty: the first one of the file")
+        ->needs("--file");
     graph.add_option("-o,--output", invocation_.output, "What draws it [mermaid]")
         ->check(CLI::IsMember({"mermaid", "dot"}));
   }
@@ -98,8 +106,11 @@ class Builder {
     cancel.add_option("-m,--reason", invocation_.text, "Why, for others to read");
     cancel
         .add_option("--compensate", invocation_.compensate,
-                    "true: undo the steps of the run that are done. Empty: as its Workflow says")
+                    "true: undo the steps of the run that are done. Empty: nothing is undone, also where "
+                    "its Workflow has onFailure: Compensate")
         ->type_name("BOOLEAN");
+    cancel.add_flag("--force", invocation_.force,
+                    "End `finally` too, also of a run that was cancelled before");
 
     auto& suspend =
         with_output(add(Command::Suspend, "suspend", "Holds a run, Task, or the triggers of a Workflow"));
@@ -107,30 +118,54 @@ class Builder {
     auto& resume = with_output(add(Command::Resume, "resume", "Lets go on what was suspended"));
     resume.add_option("TARGET", invocation_.target, kTargetOfAll)->required();
 
-    auto& retry =
-        with_output(add(Command::Retry, "retry", "Runs again what did not succeed in a run that has ended"));
+    auto& retry = with_output(
+        add(Command::Retry, "retry",
+            "Runs again what did not succeed in a run that has ended; `rerun` starts a new run like it"));
     retry.add_option("RUN", invocation_.target, "The run")->required();
     retry
         .add_option("--step", invocation_.steps,
                     "From this step on, also if it succeeded; may be given several times")
-        ->take_all();
+        ->take_all()
+        ->allow_extra_args(false);
+  }
+
+  // One value after each flag: what stands behind it is the command's own argument.
+  void add_parameters(CLI::App& command, const char* help) {
+    command.add_option("-p,--param", invocation_.parameters, help)->take_all()->allow_extra_args(false);
+  }
+
+  // What `run` and `rerun` share.
+  void add_start_flags(CLI::App& command, const char* parameters, const char* revision) {
+    add_parameters(command, parameters);
+    command.add_option("--name", invocation_.name, "Name of the run. Empty: WORKFLOW and some digits");
+    command.add_option("--revision", invocation_.revision, revision);
+    command.add_flag("-w,--wait", invocation_.wait,
+                     "Show it live until it has ended. Exit status: 0 if it succeeded, 1 if not");
+    command.add_flag("--dry-run", invocation_.dry_run,
+                     "Only check the parameters, and print what would be created");
   }
 
   void add_start() {
     auto& run = with_output(add(Command::Run, "run", "Starts a run of a Workflow"));
     run.add_option("WORKFLOW", invocation_.target, "The Workflow")->required();
-    run.add_option("-p,--param", invocation_.parameters,
-                   "name=value, as the type of the parameter is read; may be given several times")
-        ->take_all();
+    add_start_flags(run, "name=value, as the type of the parameter is read; may be given several times",
+                    "An earlier definition: the name of a ControllerRevision");
     run.add_option("-f,--params-file", invocation_.parameters_file,
                    "YAML or JSON file of parameters, which -p goes before; \"-\" is standard input");
-    run.add_option("--name", invocation_.name, "Name of the run. Empty: WORKFLOW and some digits");
-    run.add_option("--revision", invocation_.revision,
-                   "An earlier definition: the name of a ControllerRevision");
-    run.add_flag("-w,--wait", invocation_.wait,
-                 "Show it live until it has ended. Exit status: 0 if it succeeded, 1 if not");
-    run.add_flag("--dry-run", invocation_.dry_run,
-                 "Only check the parameters, and print what would be created");
+  }
+
+  void add_rerun() {
+    auto& rerun = with_output(add(Command::Rerun, "rerun",
+                                  "Starts a new run like an earlier one: its Workflow, its parameters, its "
+                                  "event; `retry` goes on with the run itself"));
+    rerun.add_option("RUN", invocation_.target, "The run")->required();
+    add_start_flags(rerun, "name=value instead of what the run was given; may be given several times",
+                    "Another definition: the name of a ControllerRevision. Empty: the one that the run named "
+                    "(spec.revision), else the Workflow as it is now");
+    rerun
+        .add_flag("--same-revision", invocation_.same_revision,
+                  "The definition that the run executed (status.revision)")
+        ->excludes("--revision");
   }
 
   void add_files() {
@@ -139,18 +174,18 @@ class Builder {
                         "Says, without a cluster, all that the API server and the operator would say of "
                         "manifests. Exit status: 1 if there are errors",
                         false));
-    lint.add_option("FILE", invocation_.files, "Manifests; \"-\" is standard input")->required();
+    lint.add_option("FILE", invocation_.files, "Manifests, or folders of them; \"-\" is standard input")
+        ->required();
     lint.add_flag("--strict", invocation_.strict, "Warnings count as errors");
 
     auto& plan = with_output(
         add(Command::Plan, "plan",
             "Shows what a Workflow would do now: its steps in order, which agents qualify, what it "
-            "is expected to cost and take"));
-    plan.add_option("FILE", invocation_.files, "A manifest of a Workflow or run; \"-\" is standard input")
-        ->required()
-        ->expected(1);
-    plan.add_option("-p,--param", invocation_.parameters, "name=value; may be given several times")
-        ->take_all();
+            "is expected to cost and take. Exit status: 1 if the manifests are refused, as `lint` says"));
+    plan.add_option("FILE", invocation_.files, "Manifests of Workflows or runs; \"-\" is standard input")
+        ->required();
+    plan.add_option("--workflow", invocation_.workflow, "Only the one of that name. Empty: all in the files");
+    add_parameters(plan, "name=value; may be given several times");
     plan.add_flag("--offline", invocation_.offline, "Without a cluster: only the graph");
   }
 
@@ -169,6 +204,24 @@ Status check(const Invocation& invocation) {
   return {};
 }
 
+// CLI11 would only say that a command is missing.
+Status check_command(const CLI::App& app, int argc, const char* const* argv) {
+  const std::string word = argc > 1 ? argv[1] : "";
+  if (word.empty() || word.starts_with("-")) return {};
+  std::vector<std::string> names;
+  std::string list;
+  for (const auto* command : app.get_subcommands({})) {
+    names.push_back(command->get_name());
+    list += (list.empty() ? "" : ", ") + names.back();
+  }
+  if (std::find(names.begin(), names.end(), word) != names.end()) return {};
+  const auto similar = most_similar(word, names);
+  return Error{ErrorCode::Invalid,
+               "there is no command \"" + word + "\"; " +
+                   (similar.empty() ? "there are " + list : "did you mean \"" + similar + "\"?") +
+                   " (see --help)"};
+}
+
 }  // namespace
 
 Result<Invocation> read_command_line(int argc, const char* const* argv) {
@@ -178,6 +231,7 @@ Result<Invocation> read_command_line(int argc, const char* const* argv) {
     app.get_formatter()->column_width(kFlagColumn);
     app.set_version_flag("--version", programs::version_text("kubectl-convoke"));
     Builder(app, invocation).build();
+    if (auto known = check_command(app, argc, argv); !known) return known.error();
     try {
       app.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {

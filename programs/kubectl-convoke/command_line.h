@@ -22,6 +22,7 @@ enum class Command {
   Suspend,
   Resume,
   Retry,
+  Rerun,
   Run,
   Lint,
   Plan
@@ -47,11 +48,14 @@ struct Invocation {
   std::vector<std::string> files;
   std::vector<std::string> parameters;
   std::string parameters_file;
+  std::string workflow;  // of several in a manifest
   std::string name;
   std::string revision;
+  bool same_revision = false;
   std::string text;  // --comment, --reason
   std::vector<std::string> steps;
   std::optional<bool> compensate;
+  bool force = false;
   bool all = false;
   bool wait = false;
   bool dry_run = false;

@@ -2,17 +2,17 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 
 #include "controller/base/similar_word.h"
 #include "controller/base/time_format.h"
 #include "programs/kubectl-convoke/json_view.h"
-#include "reconcilers/expression/template.h"
+#include "reconcilers/workflow/run_stop.h"
 
 namespace convoke::plugin {
 namespace {
 
 constexpr char kPlaceholder[] = "$(";
+constexpr std::size_t kMaxCompared = 200;
 
 std::optional<Duration> duration_at(const Json& object, const std::string& pointer) {
   const auto text = text_at(object, pointer);
@@ -43,9 +43,9 @@ class Warnings {
     }
   }
 
-  // A TaskSpec at `pointer`.
-  void of_task(const Json& task, const std::string& pointer) {
-    const auto timeout = duration_at(task, "/timeout").value_or(std::chrono::hours(1));
+  // A TaskSpec at `pointer`; `otherwise` is the time of an attempt, unless it says another.
+  void of_task(const Json& task, const std::string& pointer, Duration otherwise = std::chrono::hours(1)) {
+    const auto timeout = duration_at(task, "/timeout").value_or(otherwise);
     const auto deadline = duration_at(task, "/deadline");
     if (deadline && *deadline < timeout) {
       add(pointer + "/deadline", "the whole task has less time (" + format_duration(*deadline) +
@@ -60,13 +60,12 @@ class Warnings {
       add(pointer + "/suspend", "the task is suspended: nothing happens until it is resumed");
     const auto subtasks = objects_at(task, "/subtasks");
     for (std::size_t i = 0; i < subtasks.size(); ++i) {
-      of_task(subtasks[i], pointer + "/subtasks/" + std::to_string(i));
+      of_task(value_at(subtasks[i], "/task"), pointer + "/subtasks/" + std::to_string(i) + "/task");
     }
   }
 
-  // A WorkflowSpec at `pointer`.
-  void of_workflow(const Json& spec, const std::string& pointer) {
-    const auto whole = duration_at(spec, "/timeout").value_or(std::chrono::hours(1));
+  // A WorkflowSpec at `pointer`, of whose runs each may take `whole`.
+  void of_workflow(const Json& spec, const std::string& pointer, Duration whole) {
     for (const char* part : {"/steps", "/finally"}) {
       const auto steps = objects_at(spec, part);
       for (std::size_t i = 0; i < steps.size(); ++i) {
@@ -100,7 +99,9 @@ class Warnings {
       add(pointer + field, "the whole run ends after " + format_duration(whole) + ", before this (" +
                                format_duration(*duration) + ") can: give the workflow a longer timeout");
     }
-    if (value_at(step, "/task").is_object()) of_task(step["task"], pointer + "/task");
+    const auto attempt = duration_at(step, "/timeout").value_or(std::chrono::hours(1));
+    if (value_at(step, "/task").is_object()) of_task(step["task"], pointer + "/task", attempt);
+    if (value_at(step, "/compensate").is_object()) of_task(step["compensate"], pointer + "/compensate");
     const auto retries = number_at(step, "/retry/limit");
     if (retries > 0 && text_at(step, "/task/delivery") == "AtMostOnce") {
       add(pointer + "/retry",
@@ -131,9 +132,16 @@ class Warnings {
 // The TaskSpecs of an object, each with where it stands.
 std::vector<std::pair<std::string, Json>> tasks_of(const Json& object) {
   const auto kind = text_at(object, "/kind");
-  if (kind == "Task") return {{"/spec", value_at(object, "/spec")}};
-  const std::string spec = kind == "Workflow" ? "/spec" : "/spec/workflowSpec";
   std::vector<std::pair<std::string, Json>> tasks;
+  if (kind == "Task") {
+    const auto subtasks = objects_at(object, "/spec/subtasks");
+    if (subtasks.empty()) tasks.emplace_back("/spec", value_at(object, "/spec"));
+    for (std::size_t i = 0; i < subtasks.size(); ++i) {
+      tasks.emplace_back("/spec/subtasks/" + std::to_string(i) + "/task", value_at(subtasks[i], "/task"));
+    }
+    return tasks;
+  }
+  const std::string spec = kind == "Workflow" ? "/spec" : "/spec/workflowSpec";
   for (const char* part : {"/steps", "/finally"}) {
     const auto steps = objects_at(object, spec + part);
     for (std::size_t i = 0; i < steps.size(); ++i) {
@@ -154,37 +162,36 @@ std::vector<std::string> required_of(const Json& task) {
   return capabilities;
 }
 
+// Each word is compared with all: of very many, none is looked for.
+std::string similar_of(const std::string& word, const std::set<std::string>& known) {
+  if (known.size() > kMaxCompared) return "";
+  return most_similar(word, {known.begin(), known.end()});
+}
+
 }  // namespace
 
-std::vector<Warning> warnings_of(const Json& object) {
+std::vector<Warning> warnings_of(const Json& object, const workflow::Definition* definition) {
   Warnings warnings;
   const auto kind = text_at(object, "/kind");
   if (kind == "Agent") warnings.of_agent(object);
   if (kind == "Task") warnings.of_task(value_at(object, "/spec"), "/spec");
-  if (kind == "Workflow") {
-    warnings.of_workflow(value_at(object, "/spec"), "/spec");
-    warnings.of_triggers(object);
+  if (definition != nullptr) {
+    const std::string spec = kind == "Workflow" ? "/spec" : "/spec/workflowSpec";
+    warnings.of_workflow(value_at(object, spec), spec, workflow::run_timeout(*definition));
   }
-  const Json& own = value_at(object, "/spec/workflowSpec");
-  if (kind == "WorkflowRun" && own.is_object()) warnings.of_workflow(own, "/spec/workflowSpec");
+  if (kind == "Workflow") warnings.of_triggers(object);
   return warnings.list;
 }
 
-std::vector<Warning> warnings_beside(const Json& object, const std::vector<const Json*>& agents) {
+std::vector<Warning> warnings_beside(const Json& object, const std::set<std::string>& capabilities) {
   std::vector<Warning> warnings;
-  if (agents.empty()) return warnings;
-  std::set<std::string> known;
-  for (const Json* agent : agents) {
-    for (auto& capability : texts_at(*agent, "/spec/capabilities")) known.insert(std::move(capability));
-  }
-  if (known.contains("*")) return warnings;
-  const std::vector<std::string> names(known.begin(), known.end());
+  if (capabilities.contains("*")) return warnings;
   for (const auto& [pointer, task] : tasks_of(object)) {
-    if (!objects_at(task, "/subtasks").empty()) continue;
     for (const auto& capability : required_of(task)) {
-      if (known.contains(capability)) continue;
-      const auto similar = most_similar(capability, names);
-      warnings.push_back({pointer + (task.contains("requires") ? "/requires" : "/type"),
+      if (capabilities.contains(capability)) continue;
+      const auto similar = similar_of(capability, capabilities);
+      const bool asked = !texts_at(task, "/requires/capabilities").empty();
+      warnings.push_back({pointer + (asked ? "/requires/capabilities" : "/type"),
                           "no Agent of these files has the capability \"" + capability + "\"" +
                               (similar.empty() ? "" : "; did you mean \"" + similar + "\"?")});
     }

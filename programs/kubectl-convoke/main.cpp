@@ -38,7 +38,7 @@ Style style_for(const Invocation& invocation, int file_descriptor) {
   return {!plain, !plain};
 }
 
-int run_on_cluster(const Invocation& invocation, const Style& errors) {
+int run_on_cluster(const Invocation& invocation, const Inputs& inputs, const Style& errors) {
   kube::skip_system_ca_bundle();
   SystemClock clock;
   StopSignal stop(clock);
@@ -47,10 +47,10 @@ int run_on_cluster(const Invocation& invocation, const Style& errors) {
   const Logger log(make_stderr_sink(), clock, LogLevel::Error, LogFormat::Text);
   const auto config =
       kube::load_config({invocation.kubeconfig, invocation.context, invocation.allow_insecure});
-  if (!config) return fail(config.error(), errors);
+  if (!config) return fail(without_cluster(config.error(), invocation), errors);
   const auto transport =
       kube::make_cpprest_transport(*config, clock, log, {"kubectl-convoke/" CONVOKE_VERSION});
-  if (!transport) return fail(transport.error(), errors);
+  if (!transport) return fail(without_cluster(transport.error(), invocation), errors);
 
   prometheus::Registry metrics;
   kube::ClientMetrics client_metrics(metrics, kube::server_host(*config));
@@ -62,7 +62,7 @@ int run_on_cluster(const Invocation& invocation, const Style& errors) {
   const bool live = ::isatty(STDOUT_FILENO) != 0 && !invocation.json();
   const auto status =
       run_command({cluster, clock, *random, stop, std::cout, std::cerr, style, invocation.json(), live},
-                  invocation, std::cin);
+                  invocation, inputs);
   client.shutdown();
   (*transport)->shutdown();
   return status ? *status : fail(status.error(), errors);
@@ -76,9 +76,11 @@ int run(int argc, const char* const* argv) {
     std::cout << invocation->print;
     return kDone;
   }
-  if (!is_offline(*invocation)) return run_on_cluster(*invocation, errors);
-  const auto status =
-      run_offline(*invocation, style_for(*invocation, STDOUT_FILENO), std::cin, std::cout, std::cerr);
+  const auto inputs = read_inputs(*invocation, std::cin);
+  if (!inputs) return fail(inputs.error(), errors);
+  if (!is_offline(*invocation, *inputs)) return run_on_cluster(*invocation, *inputs, errors);
+  const auto status = run_offline(*invocation, *inputs, style_for(*invocation, STDOUT_FILENO), std::cin,
+                                  std::cout, std::cerr);
   return status ? *status : fail(status.error(), errors);
 }
 

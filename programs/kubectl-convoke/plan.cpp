@@ -1,7 +1,7 @@
 #include "programs/kubectl-convoke/plan.h"
 
 #include <algorithm>
-#include <cmath>
+#include <functional>
 #include <map>
 
 #include "controller/base/time_format.h"
@@ -18,6 +18,19 @@ namespace {
 
 constexpr char kPlaceholder[] = "$(";
 constexpr std::size_t kMaxListed = 5;
+// As the operator has it.
+constexpr std::size_t kMaxDepth = 8;
+// Of all that is below steps: Workflows that run Workflows multiply.
+constexpr std::size_t kMaxStepsBelow = 2000;
+
+// Where a plan stands among those of Workflows that run each other.
+struct Place {
+  std::vector<std::string> path;  // the Workflows that led here, its own included
+  std::size_t* steps_left;        // of kMaxStepsBelow
+};
+
+Result<Plan> plan_at(const PlanRequest& request, const std::vector<std::string>& known_later,
+                     const Surroundings& around, const Place& place);
 
 // What is known before a run exists.
 expression::JsonScope scope_of(const std::string& workflow, const std::string& namespace_,
@@ -64,11 +77,21 @@ std::string why_not_known(const Json& task) {
   return "";
 }
 
+bool is_state_machine(const Plan& plan) {
+  return plan.mode == "StateMachine";
+}
+
 class Planner {
  public:
-  Planner(Plan& plan, const WorkflowView& view, std::string its_namespace, const expression::Scope& scope,
-          const std::optional<std::vector<api::Agent>>& agents)
-      : plan_(plan), view_(view), namespace_(std::move(its_namespace)), scope_(scope), agents_(agents) {}
+  Planner(Plan& plan, const WorkflowView& view, const expression::Scope& scope, const Surroundings& around,
+          Place place)
+      : plan_(plan),
+        view_(view),
+        namespace_(around.namespace_),
+        scope_(scope),
+        around_(around),
+        agents_(around.agents),
+        place_(std::move(place)) {}
 
   void make() {
     const auto layers = view_.layers();
@@ -89,6 +112,7 @@ class Planner {
     count_items(result);
     if (step.kind == "task") plan_task(result);
     if (step.kind == "wait") plan_wait(result);
+    if (step.kind == "workflow") plan_workflow(result);
     return result;
   }
 
@@ -160,15 +184,84 @@ class Planner {
   }
 
   // By the agent that would get it; where nobody is free now, nothing can be said.
-  static void estimate(StepPlan& result) {
-    if (result.agents->candidates.empty() || !result.items_known) return;
+  void estimate(StepPlan& result) const {
+    if (result.agents->candidates.empty()) return;
     const auto& best = result.agents->candidates.front();
-    auto parallel = number_at(result.step.for_each, "/parallelism", result.items);
-    parallel = std::max<std::int64_t>(1, parallel);
+    estimate(result, best.duration, best.cost);
+  }
+
+  void estimate(StepPlan& result, Duration of_one, double cost_of_one) const {
+    if (!result.items_known) return;
+    // The run's own parallelism bounds that of a fan-out, and stands for it.
+    const auto of_run = std::max<std::int64_t>(1, view_.parallelism);
+    const auto parallel =
+        std::clamp<std::int64_t>(number_at(result.step.for_each, "/parallelism", of_run), 1, of_run);
     const auto rounds = (result.items + parallel - 1) / parallel;
     result.is_estimated = true;
-    result.duration = best.duration * rounds;
-    result.cost = best.cost * static_cast<double>(result.items);
+    result.duration = of_one * rounds;
+    result.cost = cost_of_one * static_cast<double>(result.items);
+  }
+
+  void plan_workflow(StepPlan& result) const {
+    const Json part = expand_item(value_at(result.step.json, "/workflow"), result.step);
+    result.workflow = text_at(part, "/name");
+    if (const auto open = first_open(value_at(part, "/name"), "its name"); !open.empty()) {
+      result.below_not_known = open;
+      return;
+    }
+    const auto spec = definition_below(result);
+    if (!spec) return;
+    PlanRequest request{result.workflow, *spec, Json::object()};
+    std::vector<std::string> known_later;
+    const Json& parameters = value_at(part, "/parameters");
+    if (parameters.is_object()) {
+      for (const auto& [name, value] : parameters.items()) {
+        if (first_open(value, name).empty()) {
+          request.parameters[name] = value;
+        } else {
+          known_later.push_back(name);
+        }
+      }
+    }
+    Place below = place_;
+    below.path.push_back(result.workflow);
+    auto plan = plan_at(request, known_later, around_, below);
+    if (!plan) {
+      result.below_not_known = "it would fail: " + plan.error().message;
+      return;
+    }
+    result.below = std::make_shared<const Plan>(std::move(*plan));
+    if (agents_) estimate(result, result.below->duration, result.below->cost);
+  }
+
+  // Nothing: it says why.
+  std::optional<Json> definition_below(StepPlan& result) const {
+    const auto refuse = [&](std::string why) {
+      result.below_not_known = std::move(why);
+      return std::optional<Json>();
+    };
+    std::string path;
+    for (const auto& one : place_.path) path += one + "/";
+    if (std::find(place_.path.begin(), place_.path.end(), result.workflow) != place_.path.end()) {
+      return refuse("it would fail, since the Workflow would run itself: " + path + result.workflow);
+    }
+    if (place_.path.size() >= kMaxDepth) {
+      return refuse("it would fail, since workflows are nested at most " + std::to_string(kMaxDepth) +
+                    " deep: " + path + result.workflow);
+    }
+    Result<std::optional<Json>> found = std::optional<Json>();
+    if (around_.find_workflow) found = around_.find_workflow(result.workflow);
+    if (!found) return refuse("what Workflow " + result.workflow + " does: " + found.error().message);
+    if (!*found) {
+      return refuse("what Workflow " + result.workflow + " does: there is none of that name in the files" +
+                    (plan_.offline ? "" : " or in namespace " + namespace_));
+    }
+    const auto steps = view_of("", **found).steps.size();
+    if (steps > *place_.steps_left) {
+      return refuse("what Workflow " + result.workflow + " does: the plan is too large to show it");
+    }
+    *place_.steps_left -= steps;
+    return std::move(*found);
   }
 
   static void plan_wait(StepPlan& result) {
@@ -179,18 +272,40 @@ class Planner {
   }
 
   void add_up() {
+    plan_.is_complete = !is_state_machine(plan_);
     for (const auto& step : plan_.steps) {
-      const bool counts = step.is_estimated || step.step.kind == "approval";
+      const bool once = !step.step.repeat.is_object();
+      const bool counts = once && (step.is_estimated || step.step.kind == "approval");
       plan_.is_complete = plan_.is_complete && counts && step.items_known;
       plan_.cost += step.cost;
+      if (step.below) add_below(*step.below);
       if (step.agents && step.agents->candidates.empty()) ++plan_.without_agents;
       plan_.any_assumed = plan_.any_assumed || (step.agents && !step.agents->candidates.empty() &&
                                                 !step.agents->candidates.front().is_measured);
     }
   }
 
+  void add_below(const Plan& below) {
+    plan_.is_complete = plan_.is_complete && below.is_complete && below.missing.empty();
+    plan_.any_assumed = plan_.any_assumed || below.any_assumed;
+    plan_.without_agents += below.without_agents;
+  }
+
+  // By name: the steps that lead to each step.
+  std::map<std::string, std::vector<std::string>> steps_before() const {
+    std::map<std::string, std::vector<std::string>> names;
+    const auto before = view_.before();
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      for (const auto position : before[i]) {
+        names[view_.steps[i].name].push_back(view_.steps[position].name);
+      }
+    }
+    return names;
+  }
+
   // The longest way to each step, in the order of the layers.
   void find_critical_path() {
+    auto before = steps_before();
     std::map<std::string, std::pair<Duration, std::string>> ends;  // step: when it ends, and after which step
     Duration main_end{};
     std::string last;
@@ -198,7 +313,7 @@ class Planner {
     for (const auto& step : plan_.steps) {
       Duration begin = step.step.is_finally ? main_end : Duration::zero();
       std::string after = step.step.is_finally ? last_of_main : "";
-      for (const auto& name : step.step.depends_on) {
+      for (const auto& name : before[step.step.name]) {
         const auto found = ends.find(name);
         if (found == ends.end() || found->second.first < begin) continue;
         begin = found->second.first;
@@ -222,9 +337,11 @@ class Planner {
 
   Plan& plan_;
   const WorkflowView& view_;
-  const std::string namespace_;
+  const std::string& namespace_;
   const expression::Scope& scope_;
+  const Surroundings& around_;
   const std::optional<std::vector<api::Agent>>& agents_;
+  const Place place_;
 };
 
 std::string money(double cost) {
@@ -234,12 +351,14 @@ std::string money(double cost) {
 std::string duration_text(const StepPlan& step) {
   if (!step.is_estimated) return "?";
   const bool assumed =
-      step.agents && !step.agents->candidates.empty() && !step.agents->candidates.front().is_measured;
+      (step.agents && !step.agents->candidates.empty() && !step.agents->candidates.front().is_measured) ||
+      (step.below && step.below->any_assumed);
   return (assumed ? "~" : "") + human_duration(step.duration);
 }
 
 std::string agents_text(const StepPlan& step) {
   if (!step.not_known.empty()) return "known later: " + one_line(step.not_known);
+  if (!step.below_not_known.empty()) return "not known";
   if (!step.agents) return "";
   std::string text;
   const auto& candidates = step.agents->candidates;
@@ -297,6 +416,9 @@ Json step_json(const StepPlan& step) {
   if (step.step.for_each.is_object()) json["items"] = step.items_known ? Json(step.items) : Json();
   if (!step.not_known.empty()) json["agentsKnownLater"] = step.not_known;
   if (step.agents) json["agents"] = agents_json(*step.agents);
+  if (!step.workflow.empty()) json["workflow"] = step.workflow;
+  if (!step.below_not_known.empty()) json["workflowNotKnown"] = step.below_not_known;
+  if (step.below) json["plan"] = plan_json(*step.below);
   if (step.is_estimated) {
     json["expectedDuration"] = format_duration(step.duration);
     json["expectedCost"] = money(step.cost);
@@ -304,24 +426,122 @@ Json step_json(const StepPlan& step) {
   return json;
 }
 
-}  // namespace
-
-Result<Plan> make_plan(const std::string& name, const std::string& namespace_, const Json& spec,
-                       const Json& given, const std::optional<std::vector<api::Agent>>& agents) {
-  const auto definition = workflow::parse_definition(dump_json(spec), "spec");
+// `known_later`: given, but with values that nobody knows yet.
+Result<Plan> plan_at(const PlanRequest& request, const std::vector<std::string>& known_later,
+                     const Surroundings& around, const Place& place) {
+  const auto definition = workflow::parse_definition(dump_json(request.spec), "spec");
   if (!definition) return definition.error();
-  const auto parameters =
-      workflow::resolve_parameters((*definition)->spec.parameters, given.is_null() ? "" : dump_json(given));
-  if (!parameters) return parameters.error();
   Plan plan;
-  const auto view = view_of(name, spec);
-  plan.workflow = name;
+  auto wanted = (*definition)->spec.parameters;
+  for (auto& parameter : wanted) {
+    const bool later = std::find(known_later.begin(), known_later.end(), parameter.name) != known_later.end();
+    const bool given =
+        later || (request.parameters.is_object() && request.parameters.contains(parameter.name));
+    if (later) parameter.default_value.clear();
+    if (!given && !workflow::needs_no_value(parameter)) {
+      plan.missing.push_back({parameter.name, api::to_string(parameter.type)});
+    }
+    parameter.required = false;
+  }
+  const auto parameters =
+      workflow::resolve_parameters(wanted, request.parameters.is_null() ? "" : dump_json(request.parameters));
+  if (!parameters) return parameters.error();
+  const auto view = view_of(request.name, request.spec);
+  plan.workflow = request.name;
+  plan.namespace_ = around.namespace_;
   plan.mode = view.mode;
   plan.parameters = *parameters;
-  plan.offline = !agents.has_value();
-  const auto scope = scope_of(name, namespace_, *parameters);
-  Planner(plan, view, namespace_, scope, agents).make();
+  plan.offline = !around.agents.has_value();
+  const auto scope = scope_of(request.name, around.namespace_, *parameters);
+  Planner(plan, view, scope, around, place).make();
   return plan;
+}
+
+// --- Text ---
+
+// Of the plans below too: the path of each step, "page/render", and itself.
+using VisitStep = std::function<void(const std::string& path, const StepPlan& step)>;
+void for_each_step(const Plan& plan, const std::string& path, const VisitStep& visit) {
+  for (const auto& step : plan.steps) {
+    visit(path + step.step.name, step);
+    if (step.below) for_each_step(*step.below, path + step.step.name + "/", visit);
+  }
+}
+
+struct Rows {
+  std::vector<std::vector<std::string>> rows;
+  const Style& style;
+
+  void add(const Plan& plan, const std::string& layer, std::size_t depth, bool is_critical) {
+    for (const auto& step : plan.steps) {
+      const auto own_layer = layer + std::to_string(step.layer + 1);
+      const bool critical = is_critical && step.is_critical;
+      std::vector<std::string> row = {own_layer, std::string(2 * depth, ' ') + step_text(step),
+                                      what_text(step), after_text(step)};
+      if (!plan.offline) {
+        const bool nobody = step.agents && step.agents->candidates.empty();
+        const auto agents = agents_text(step);
+        row.insert(row.end(),
+                   {nobody ? style.red(agents) : agents, step.is_estimated ? money(step.cost) : "?",
+                    duration_text(step), critical ? "*" : ""});
+      }
+      rows.push_back(std::move(row));
+      if (step.below) add(*step.below, own_layer + ".", depth + 1, critical);
+    }
+  }
+};
+
+std::string missing_line(const std::vector<MissingParameter>& missing) {
+  std::string names;
+  std::string flags;
+  for (const auto& one : missing) {
+    names += (names.empty() ? "" : ", ") + one.name + " (" + one.type + ")";
+    flags += " -p " + one.name + "=...";
+  }
+  return "Missing: " + names + ". Give " + (missing.size() == 1 ? "it" : "them") + " with" + flags +
+         "; what hangs on " + (missing.size() == 1 ? "it" : "them") + " is not known.";
+}
+
+void add_not_known(const Plan& plan, const Style& style, std::vector<std::string>& lines) {
+  std::vector<std::string> told;
+  if (!plan.revision_not_planned.empty()) {
+    told.push_back(style.yellow("The run is to execute the revision " + one_line(plan.revision_not_planned) +
+                                ", which cannot be read here: this is Workflow " + plan.workflow +
+                                " as it is now."));
+  }
+  if (!plan.missing.empty()) told.push_back(style.yellow(missing_line(plan.missing)));
+  for_each_step(plan, "", [&](const std::string& path, const StepPlan& step) {
+    if (!step.below_not_known.empty())
+      told.push_back(path + ": not known: " + one_line(step.below_not_known));
+    if (!step.below) return;
+    for (const auto& one : step.below->missing) {
+      told.push_back(style.red(path + ": it would fail: Workflow " + step.workflow + " needs the parameter " +
+                               one.name + ", which the step does not give"));
+    }
+  });
+  if (told.empty()) return;
+  lines.emplace_back();
+  lines.insert(lines.end(), told.begin(), told.end());
+}
+
+// Nothing for steps whose agents are all fine.
+void add_objections(const Plan& plan, std::vector<std::string>& lines) {
+  for_each_step(plan, "", [&](const std::string& path, const StepPlan& step) {
+    if (!step.agents || (step.agents->objections.empty() && !step.agents->candidates.empty())) return;
+    lines.emplace_back();
+    lines.push_back(path + ":" + (step.agents->any_agents ? "" : " there are no agents in this namespace"));
+    for (const auto& one : step.agents->objections) lines.push_back("  " + one.agent + " " + one.reason);
+    for (const auto& problem : step.agents->problems) lines.push_back("  " + problem);
+  });
+}
+
+}  // namespace
+
+Result<Plan> make_plan(const PlanRequest& request, const Surroundings& surroundings) {
+  std::size_t steps_left = kMaxStepsBelow;
+  Place place{{}, &steps_left};
+  if (!request.is_inline) place.path.push_back(request.name);
+  return plan_at(request, {}, surroundings, place);
 }
 
 Json plan_json(const Plan& plan) {
@@ -329,6 +549,12 @@ Json plan_json(const Plan& plan) {
                {"mode", plan.mode},
                {"parameters", plan.parameters},
                {"offline", plan.offline}};
+  if (!plan.namespace_.empty()) json["namespace"] = plan.namespace_;
+  if (!plan.revision_not_planned.empty()) json["revisionNotPlanned"] = plan.revision_not_planned;
+  json["missingParameters"] = Json::array();
+  for (const auto& one : plan.missing) {
+    json["missingParameters"].push_back({{"name", one.name}, {"type", one.type}});
+  }
   json["steps"] = Json::array();
   for (const auto& step : plan.steps) json["steps"].push_back(step_json(step));
   if (!plan.offline) {
@@ -342,35 +568,32 @@ Json plan_json(const Plan& plan) {
 }
 
 std::vector<std::string> plan_lines(const Plan& plan, const Style& style) {
-  std::vector<std::vector<std::string>> rows = {{"LAYER", "STEP", "DOES", "AFTER"}};
-  if (!plan.offline) rows[0].insert(rows[0].end(), {"AGENTS", "COST", "TIME", "CRITICAL"});
-  for (const auto& step : plan.steps) {
-    std::vector<std::string> row = {std::to_string(step.layer + 1), step_text(step), what_text(step),
-                                    after_text(step)};
-    if (!plan.offline) {
-      const bool nobody = step.agents && step.agents->candidates.empty();
-      const auto agents = agents_text(step);
-      row.insert(row.end(), {nobody ? style.red(agents) : agents, step.is_estimated ? money(step.cost) : "?",
-                             duration_text(step), step.is_critical ? "*" : ""});
-    }
-    rows.push_back(std::move(row));
+  Rows table{{{"LAYER", "STEP", "DOES", "AFTER"}}, style};
+  if (!plan.offline) {
+    auto& header = table.rows.front();
+    header.insert(header.end(), {"AGENTS", "COST", "TIME", "CRITICAL"});
   }
-  auto lines = align(rows);
+  table.add(plan, "", 0, true);
+  auto lines = align(table.rows);
   lines[0] = style.bold(lines[0]);
+  add_not_known(plan, style, lines);
   if (plan.offline) return lines;
-  for (const auto& step : plan.steps) {
-    if (!step.agents || (step.agents->objections.empty() && !step.agents->candidates.empty())) continue;
-    lines.push_back("");
-    lines.push_back(step.step.name + ":" +
-                    (step.agents->any_agents ? "" : " there are no agents in this namespace"));
-    for (const auto& one : step.agents->objections) lines.push_back("  " + one.agent + " " + one.reason);
-    for (const auto& problem : step.agents->problems) lines.push_back("  " + problem);
+  add_objections(plan, lines);
+  bool any_qualification = false;
+  for_each_step(plan, "", [&](const std::string&, const StepPlan& step) {
+    any_qualification = any_qualification || step.agents.has_value();
+  });
+  lines.emplace_back();
+  if (any_qualification) {
+    lines.push_back(style.dim("Rules of the operator's configuration (assignment.rules) are not looked at."));
   }
-  lines.push_back("");
   lines.push_back("Expected: " + std::string(plan.is_complete ? "" : "at least ") +
                   human_duration(plan.duration) + " along the critical path, cost " +
                   (plan.is_complete ? "" : "at least ") + money(plan.cost) +
                   (plan.any_assumed ? " (~: never measured, taken as 1m)" : ""));
+  if (is_state_machine(plan)) {
+    lines.push_back(style.dim("Each state counts once, though a run may pass it by, or come back to it."));
+  }
   if (plan.without_agents > 0) {
     lines.push_back(style.yellow(std::to_string(plan.without_agents) +
                                  (plan.without_agents == 1 ? " step has" : " steps have") +

@@ -19,7 +19,10 @@ task::AgentSlot slot_of(const api::Agent& agent) {
   slot.known = true;
   slot.uid = agent.meta.uid;
   slot.learn(agent);
-  slot.active = agent.status.active_tasks;
+  // Since when it has them is not known here: as if none of them were a trial of a half-open circuit.
+  for (int i = 0; i < std::min(agent.status.active_tasks, slot.facts.capacity); ++i) {
+    slot.active.insert(WallTime::min());
+  }
   return slot;
 }
 

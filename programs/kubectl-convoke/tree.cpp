@@ -165,11 +165,12 @@ class Builder {
 
   // The Task that the row names is on the step's own line, unless it is one of many items.
   void add_tasks(TreeNode& node, const Json& row, const std::vector<const Json*>& own) const {
+    const Json* of_row = world_.task_of_row(row, own);
     const bool fans_out = !text_at(row, "/items").empty();
     const Json* named = nullptr;
     for (const Json* task : own) {
       const bool only = own.size() == 1 && !is_undo(*task);
-      if (!fans_out && (only || name_of(*task) == text_at(row, "/taskName"))) named = task;
+      if (!fans_out && (only || task == of_row)) named = task;
     }
     std::vector<TreeNode> others;
     for (const Json* task : own) {

@@ -258,7 +258,13 @@ class RunExplainer {
  public:
   RunExplainer(const Json& run, const Json& spec, const World& world, const std::vector<api::Agent>& agents,
                WallTime now)
-      : run_(run), view_(view_of("", spec)), world_(world), agents_(agents), now_(now), name_(name_of(run)) {
+      : run_(run),
+        view_(view_of("", spec)),
+        world_(world),
+        tasks_(world.tasks_of(uid_of(run))),
+        agents_(agents),
+        now_(now),
+        name_(name_of(run)) {
     result_.object = "run/" + name_;
     result_.phase = phase_of(run);
   }
@@ -320,7 +326,7 @@ class RunExplainer {
       return say(start + "waits " + (step->detail.empty() ? "" : step->detail + " ") + words_of(row));
     if (const auto run = text_at(row, "/runName"); !run.empty()) return explain_sub_run(start, run);
     if (const auto items = text_at(row, "/items"); !items.empty()) return explain_items(start, row);
-    const Json* task = world_.task(text_at(row, "/taskName"));
+    const Json* task = world_.task_of_row(row, tasks_);
     if (task == nullptr) return say(start + "runs" + words_of(row));
     add_task(start, *task);
   }
@@ -350,7 +356,7 @@ class RunExplainer {
 
   void explain_items(const std::string& start, const Json& row) {
     say(start + "has not ended for all of its items" + words_of(row));
-    for (const Json* task : world_.tasks_of(uid_of(run_))) {
+    for (const Json* task : tasks_) {
       const bool own = text_at(*task, "/metadata/labels/convoke.dev~1step") == text_at(row, "/name");
       if (!own || has_ended(*task) || phase_of(*task) == "Running") continue;
       return add_task("One of its items ", *task);
@@ -404,7 +410,7 @@ class RunExplainer {
     for (const auto& row : objects_at(run_, "/status/steps")) {
       if (text_at(row, "/phase") != "Failed") continue;
       std::string text = "Step " + in_quotes(text_at(row, "/name")) + " failed";
-      const Json* task = world_.task(text_at(row, "/taskName"));
+      const Json* task = world_.task_of_row(row, tasks_);
       if (task != nullptr)
         text += " (task/" + name_of(*task) + ", attempt " + text_at(*task, "/status/attempt") + " on " +
                 text_at(*task, "/status/agentName") + ")";
@@ -415,6 +421,8 @@ class RunExplainer {
     if (reason.starts_with("Invalid")) {
       act("Correct the definition or the parameters and start another run; `kubectl convoke lint FILE` "
           "checks them before.");
+    } else if (const auto never = why_never_retried(run_); !never.empty()) {
+      act("It " + never + ", so it cannot be retried; a new run like it: kubectl convoke rerun " + name_);
     } else {
       act("Once the cause is mended: kubectl convoke retry " + name_);
     }
@@ -423,6 +431,7 @@ class RunExplainer {
   const Json& run_;
   const WorkflowView view_;
   const World& world_;
+  const std::vector<const Json*> tasks_;  // the run's own
   const std::vector<api::Agent>& agents_;
   const WallTime now_;
   const std::string name_;

@@ -76,25 +76,6 @@ void add_sequence(WorkflowView& view, std::size_t begin) {
   }
 }
 
-// What leads to each step: dependencies, and in a state machine the transitions from steps that stand before
-// it.
-std::vector<std::vector<std::size_t>> edges_of(const WorkflowView& view) {
-  std::map<std::string, std::size_t> positions;
-  for (std::size_t i = 0; i < view.steps.size(); ++i) positions.emplace(view.steps[i].name, i);
-  std::vector<std::vector<std::size_t>> edges(view.steps.size());
-  for (std::size_t i = 0; i < view.steps.size(); ++i) {
-    for (const auto& name : view.steps[i].depends_on) {
-      if (const auto found = positions.find(name); found != positions.end())
-        edges[i].push_back(found->second);
-    }
-    for (const auto& transition : view.steps[i].transitions) {
-      const auto found = positions.find(transition.to);
-      if (found != positions.end() && found->second > i) edges[found->second].push_back(i);
-    }
-  }
-  return edges;
-}
-
 }  // namespace
 
 const StepView* WorkflowView::find(const std::string& step) const {
@@ -103,8 +84,25 @@ const StepView* WorkflowView::find(const std::string& step) const {
   return found == steps.end() ? nullptr : &*found;
 }
 
+std::vector<std::vector<std::size_t>> WorkflowView::before() const {
+  std::map<std::string, std::size_t> positions;
+  for (std::size_t i = 0; i < steps.size(); ++i) positions.emplace(steps[i].name, i);
+  std::vector<std::vector<std::size_t>> edges(steps.size());
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    for (const auto& dependency : steps[i].depends_on) {
+      if (const auto found = positions.find(dependency); found != positions.end())
+        edges[i].push_back(found->second);
+    }
+    for (const auto& transition : steps[i].transitions) {
+      const auto found = positions.find(transition.to);
+      if (found != positions.end() && found->second > i) edges[found->second].push_back(i);
+    }
+  }
+  return edges;
+}
+
 std::vector<std::vector<std::size_t>> WorkflowView::layers() const {
-  const auto edges = edges_of(*this);
+  const auto edges = before();
   std::vector<bool> placed(steps.size(), false);
   std::vector<std::vector<std::size_t>> layers;
   const auto rest = [&](bool is_finally) {

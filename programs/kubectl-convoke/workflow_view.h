@@ -41,6 +41,9 @@ struct WorkflowView {
   std::vector<StepView> steps;  // those of `finally` at the end
 
   const StepView* find(const std::string& step) const;
+  // Of each of `steps`, what leads to it: dependencies, and in a state machine the transitions from steps
+  // that stand before it.
+  std::vector<std::vector<std::size_t>> before() const;
   // Positions in `steps`, each layer after the one that it waits for; those of `finally` after all others.
   // Steps of a cycle are in the last layer. In a state machine, a step comes after those that lead to it
   // first.

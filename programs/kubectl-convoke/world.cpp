@@ -52,6 +52,25 @@ std::vector<const Json*> World::runs_of(const std::string& uid) const {
   return owned(runs, uid);
 }
 
+const Json* World::task_of_row(const Json& row, const std::vector<const Json*>& of_run) const {
+  const auto label = [](const Json& task, const char* name) {
+    return text_at(task, std::string("/metadata/labels/convoke.dev~1") + name);
+  };
+  const auto number_of = [&row](const char* field) {
+    const auto number = number_at(row, field);
+    return number > 0 ? std::to_string(number) : "";
+  };
+  if (const auto name = text_at(row, "/taskName"); !name.empty()) return task(name);
+  if (!text_at(row, "/items").empty()) return nullptr;
+  for (const Json* task : of_run) {
+    const bool is_it = label(*task, "step") == text_at(row, "/name") && label(*task, "item").empty() &&
+                       label(*task, "undo").empty() && label(*task, "iteration") == number_of("/iteration") &&
+                       label(*task, "round") == number_of("/round");
+    if (is_it) return task;
+  }
+  return nullptr;
+}
+
 bool has_ended(const Json& object) {
   return std::find(kEnds.begin(), kEnds.end(), phase_of(object)) != kEnds.end();
 }

@@ -22,6 +22,10 @@ struct World {
   // What the object with that uid owns of them, by creation, then name.
   std::vector<const Json*> tasks_of(const std::string& uid) const;
   std::vector<const Json*> runs_of(const std::string& uid) const;
+  // The Task of a row of a run's status, which is no fan-out: the one that it names, or, since a status of
+  // many rows drops the names of those that ended, the one `of_run` whose labels say so. Null:
+  // there is none.
+  const Json* task_of_row(const Json& row, const std::vector<const Json*>& of_run) const;
 };
 
 // Phases that never change.

@@ -1,9 +1,11 @@
 // YAML manifests as JSON, with the line of every value: several documents in a file, Lists, and JSON, which
-// is YAML too. Values become what they become in `kubectl apply`. All exceptions of yaml-cpp end here.
+// is YAML too. Values become what they become in `kubectl apply`, merge keys (`<<`) included. All exceptions
+// of yaml-cpp end here.
 //
 // Pure but for read_file(). Errors: Invalid, "FILE:LINE:COLUMN: what is wrong".
 #pragma once
 
+#include <cstddef>
 #include <istream>
 #include <map>
 #include <string>
@@ -35,9 +37,22 @@ struct YamlDocument {
   Position position_of(const std::string& pointer) const;
 };
 
-// Empty documents are left out; items of a List are documents of their own.
+// What of a file can be read, and why the rest cannot.
+// NOLINTNEXTLINE(bugprone-exception-escape): moving a Json checks an invariant and throws nothing.
+struct YamlFile {
+  std::vector<YamlDocument> documents;
+  std::vector<YamlProblem> problems;
+};
+
+// Of all documents of a file: aliases can make a few lines very large.
+inline constexpr std::size_t kMaxYamlNodes = 500'000;
+
+// Empty documents are left out; items of a List are documents of their own. One document that is no YAML does
+// not hide the others.
+YamlFile read_yaml(const std::string& source, std::size_t max_nodes = kMaxYamlNodes);
+// The same, where a problem of any document is an error.
 Result<std::vector<YamlDocument>> parse_yaml(const std::string& text, const std::string& file);
-// "-": standard input.
+// "-": standard input. A folder is an error.
 Result<std::string> read_file(const std::string& file, std::istream& standard_input);
 
 }  // namespace convoke::plugin

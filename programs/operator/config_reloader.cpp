@@ -130,10 +130,10 @@ void ConfigReloader::take(const Result<std::string>& text) {
 }
 
 void ConfigReloader::refuse(const Error& error) {
-  metrics_->error.Increment();
-  metrics_->last_successful.Set(0);
   parts_.log.error("the configuration file cannot be used; the former configuration stays in effect",
                    {{"file", source_.file()}, {"error", error.message}});
+  metrics_->error.Increment();
+  metrics_->last_successful.Set(0);
   tell(runtime::EventType::Warning, kRefused, "The former configuration stays in effect: " + error.message);
 }
 
@@ -143,11 +143,11 @@ void ConfigReloader::accept(const OperatorConfig& wanted) {
   parts_.apply(wanted);
   in_effect_ = wanted;
 
+  const std::string news = changed.empty() ? "nothing that takes effect now" : list(changed);
+  parts_.log.info("configuration reloaded", {{"file", source_.file()}, {"changed", news}});
   metrics_->last_successful.Set(1);
   metrics_->waiting_keys.Set(static_cast<double>(waiting.size()));
   (waiting.empty() ? metrics_->success : metrics_->restart_required).Increment();
-  const std::string news = changed.empty() ? "nothing that takes effect now" : list(changed);
-  parts_.log.info("configuration reloaded", {{"file", source_.file()}, {"changed", news}});
   if (!changed.empty()) tell(runtime::EventType::Normal, kReloaded, "Changed " + list(changed));
   if (waiting.empty()) return;
   parts_.log.warn("these keys of the configuration need a restart; their former values stay until then",

@@ -10,6 +10,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "controller/base/similar_word.h"
+#include "controller/base/yaml.h"
 #include "controller/kube/json.h"
 
 namespace convoke::programs {
@@ -69,7 +70,7 @@ class YamlReader {
 
   std::vector<std::string> read(const std::string& text) {
     try {
-      read_documents(YAML::LoadAll(text));
+      read_documents(load_yaml_documents(text));
     } catch (const YAML::Exception& error) {
       mistakes_.push_back(where(error.mark) + ": this is not YAML: " + error.msg);
     }

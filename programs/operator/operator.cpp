@@ -274,8 +274,14 @@ struct Operator::Impl {
     return options;
   }
 
-  runtime::Controller& add_controller(const std::string& name, int workers, runtime::Reconciler& reconciler) {
-    const runtime::ControllerOptions options{name, workers, {config.backoff.base, config.backoff.max}};
+  // `objects`: those that the keys name.
+  template <class T>
+  runtime::Controller& add_controller(const std::string& name, int workers, runtime::Reconciler& reconciler,
+                                      const runtime::Store<T>& objects) {
+    const runtime::ControllerOptions options{
+        name, workers, {config.backoff.base, config.backoff.max}, [&objects](const kube::ObjectKey& key) {
+          return objects.get(key) != nullptr;
+        }};
     controllers.push_back(
         std::make_unique<runtime::Controller>(options, reconciler, env.clock, env.log, *registry));
     return *controllers.back();
@@ -291,15 +297,18 @@ struct Operator::Impl {
         [waiting = run_waiting_metrics](const runtime::Store<api::WorkflowRun>::Change& change) {
           waiting->run_changed(change.before.get(), change.after.get());
         });
-    task_reconciler.watch(add_controller("task", config.workers.task, task_reconciler).queue());
-    lock_reconciler.watch(add_controller("lock", config.workers.task, lock_reconciler).queue());
-    agent_reconciler.watch(add_controller("agent", config.workers.agent, agent_reconciler).queue());
-    dispatch.tasks().watch(add_controller("dispatch", config.workers.dispatch, dispatch.tasks()).queue());
+    task_reconciler.watch(add_controller("task", config.workers.task, task_reconciler, caches.tasks).queue());
+    lock_reconciler.watch(add_controller("lock", config.workers.task, lock_reconciler, caches.locks).queue());
+    agent_reconciler.watch(
+        add_controller("agent", config.workers.agent, agent_reconciler, caches.agents).queue());
+    dispatch.tasks().watch(
+        add_controller("dispatch", config.workers.dispatch, dispatch.tasks(), caches.tasks).queue());
     const int probers = std::max(1, config.workers.dispatch / 4);
-    dispatch.agents().watch(add_controller("agent-probe", probers, dispatch.agents()).queue());
+    dispatch.agents().watch(add_controller("agent-probe", probers, dispatch.agents(), caches.agents).queue());
     workflow_reconciler.watch(
-        add_controller("workflow", config.workers.workflow, workflow_reconciler).queue());
-    run_reconciler.watch(add_controller("workflowrun", config.workers.workflow_run, run_reconciler).queue());
+        add_controller("workflow", config.workers.workflow, workflow_reconciler, caches.workflows).queue());
+    run_reconciler.watch(
+        add_controller("workflowrun", config.workers.workflow_run, run_reconciler, caches.runs).queue());
   }
 
   std::vector<std::string> watched_namespaces() const { return parse_namespaces(config.namespace_); }

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "controller/base/yaml.h"
 #include "programs/build_info/build_info.h"
 #include "programs/runner/yaml_section.h"
 
@@ -138,7 +139,9 @@ Result<RunnerConfig> parse_runner_config(const std::string& text, const std::str
   YamlProblems problems(file);
   RunnerConfig config;
   try {
-    read_file(YAML::Load(text), config, problems);
+    const auto documents = load_yaml_documents(text);
+    if (documents.size() > 1) return Error{ErrorCode::Invalid, file + ": more than one YAML document"};
+    read_file(documents.empty() ? YAML::Node() : documents.front(), config, problems);
   } catch (const YAML::Exception& e) {
     return Error{ErrorCode::Invalid, file + ":" + std::to_string(e.mark.line + 1) + ":" +
                                          std::to_string(e.mark.column + 1) + ": this is not YAML: " + e.msg};
