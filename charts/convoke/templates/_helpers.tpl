@@ -214,3 +214,16 @@ subjects:
 {{- end }}
 {{- $namespace }}
 {{- end }}
+
+{{/*
+convoke.grace: seconds from SIGTERM to SIGKILL, which must leave room to drain. Takes a dict: grace, drain (a duration), and how
+both are named: graceName, drainName.
+*/}}
+{{- define "convoke.grace" -}}
+{{- $begin := toDate "2006-01-02" "2000-01-01" }}
+{{- $drain := sub (int64 (mustDateModify .drain $begin | unixEpoch)) (int64 ($begin | unixEpoch)) }}
+{{- if ge $drain (int64 .grace) }}
+{{- fail (printf "%s (%s) must be shorter than %s (%d s), or Kubernetes kills the Pod in the middle: set %s to %d or more" .drainName .drain .graceName (int64 .grace) .graceName (add $drain 30)) }}
+{{- end }}
+{{- .grace }}
+{{- end }}
