@@ -22,6 +22,8 @@ from table import table  # noqa: E402
 # of 20 a second would take ten minutes for what is measured here.
 GARBAGE_COLLECTOR = ["--controller-manager-arg=--kube-api-qps=1000", "--controller-manager-arg=--kube-api-burst=2000"]
 
+MICROSECONDS = {"ns": 0.001, "us": 1, "ms": 1000, "s": 1e6}
+
 
 class Bench:
     def __init__(self, args):
@@ -44,6 +46,23 @@ class Bench:
         os.environ["CONVOKE_BIN"] = self.args.bin
         return Operator(name, self.directory, os.environ["KUBECONFIG"], settings)
 
+    def parts(self):
+        """The scheduler and the expressions by themselves: microseconds of CPU."""
+        self.say("decisions of the scheduler and expressions, each alone")
+        decisions = {}
+        for name, value in self.benchmark("scheduler-benchmark", "--benchmark_filter=/(500|5000)$" if self.args.quick else "").items():
+            _, kind, tasks = name.split("/")
+            decisions.setdefault(kind, {})[f"tasks_{tasks}"] = value
+        self.numbers["parts"] = {"decision_us": decisions, "cel_us": self.benchmark("cel-benchmark")}
+
+    def benchmark(self, program, *options):
+        command = [f"{self.args.bin}/{program}", "--benchmark_format=json", *filter(None, options)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+        found = json.loads(done.stdout)["benchmarks"] if done.returncode == 0 else []
+        if not found or any(one.get("error_occurred") for one in found):
+            sys.exit(f"{program} failed")
+        return {one["name"]: one["cpu_time"] * MICROSECONDS[one["time_unit"]] for one in found}
+
     def ceiling(self):
         self.say("the ceiling: creates and status patches with nobody else at work")
         self.numbers["ceiling"] = self.load("ceiling", "--count", 3000 // self.scale)
@@ -58,6 +77,7 @@ class Bench:
             self.say(f"{count} runs of {name} as fast as possible")
             self.numbers[name] = self.measured(operator, ["--count", count, "--prefix", f"fast-{name}-".replace("_", "-"), *shape])
         self.paced("one_step", "half_of_what_it_reached", self.numbers["one_step"]["runs_per_s"] / 2, 1)
+        self.paced("one_step", "quarter_of_the_ceiling", self.numbers["one_step"]["runs_per_s_at_ceiling"] / 4, 1)
         self.paced("one_step", "half_of_the_ceiling", self.numbers["one_step"]["runs_per_s_at_ceiling"] / 2, 1)
         self.paced("chain_10", "half_of_what_it_reached", self.numbers["chain_10"]["runs_per_s"] / 2, 10)
         operator.stop()
@@ -149,7 +169,7 @@ class Bench:
     def sizes(self):
         """One run as large as runs may be, twice, each with an operator and a cluster of its own; then its deletion."""
         self.numbers["size"] = {}
-        for shape, size, parallelism in (("fan-out", 10000 // self.scale, 1000), ("graph", 1500 // self.scale, 100)):
+        for shape, size, parallelism in (("fan-out", 10000 // self.scale, 1000), ("graph", 2000 // self.scale, 100)):
             name = f"{shape}_{size}".replace("-", "_")
             self.fresh_cluster(*GARBAGE_COLLECTOR)
             operator = self.operator(name).start().wait_ready()
@@ -230,6 +250,7 @@ def main():
     parser.add_argument("--json")
     bench = Bench(parser.parse_args())
     try:
+        bench.parts()
         bench.ceiling()
         bench.runs()
         bench.locks()

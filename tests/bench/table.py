@@ -2,6 +2,7 @@
 
 
 def rows(numbers):
+    yield from part_rows(numbers["parts"])
     yield "ceiling: creates", f"{numbers['ceiling']['creates_per_s']:.0f} /s", ""
     yield "ceiling: status patches", f"{numbers['ceiling']['status_patches_per_s']:.0f} /s", ""
     for name, part in (("one-step runs", "one_step"), ("chains of 10", "chain_10"), ("fan-outs of 100", "fan_out_100")):
@@ -18,6 +19,15 @@ def rows(numbers):
         yield f"start-up, {name.replace('_', ' ')}", f"{value:.2f} s", "to ready"
     for name, value in numbers["size"].items():
         yield from size_rows(f"one run, {name.replace('_', ' ')}", value)
+
+
+def part_rows(parts):
+    for tasks in parts["decision_us"]["CapabilityMatch"]:
+        others = ", ".join(f"{kind} {value[tasks]:.1f}" for kind, value in parts["decision_us"].items() if kind != "CapabilityMatch")
+        yield (f"decision at {int(tasks.removeprefix('tasks_')):,} Tasks", f"{parts['decision_us']['CapabilityMatch'][tasks]:.1f} us",
+               f"CapabilityMatch, 1,000 agents; {others}")
+    for name, value in parts["cel_us"].items():
+        yield f"CEL: {name.removeprefix('evaluate/').replace('_', ' ')}", f"{value:.2f} us", ""
 
 
 def writes(by):

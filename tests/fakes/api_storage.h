@@ -28,7 +28,8 @@ using ObjectPtr = std::shared_ptr<const Json>;
 // A write that is about to be stored, for a type's own admission.
 struct WriteReview {
   const std::string& client;
-  const std::string& operation;  // CREATE, UPDATE or DELETE
+  const std::string& field_manager;  // empty: none was given
+  const std::string& operation;      // CREATE, UPDATE or DELETE
   const std::string& subresource;
   const Json* before;  // null when created
   const Json& after;

@@ -37,7 +37,8 @@ std::optional<ApiFailure> review(const Table& table, const Writer& writer, const
   if (!table.options.review) {
     return std::nullopt;
   }
-  const auto verdict = table.options.review({writer.client, operation, subresource, before, after});
+  const auto verdict =
+      table.options.review({writer.client, writer.field_manager, operation, subresource, before, after});
   if (verdict) {
     return std::nullopt;
   }

@@ -86,7 +86,12 @@ class RealBackend final : public Backend {
     ASSERT_TRUE(created.status == 201 || created.status == 409) << created.body;
     StopSignal pause(*clock_);
     const MonotonicTime deadline = clock_->monotonic_now() + std::chrono::seconds(30);
-    while (api.list(kWidgets, kNamespace).status != 200 && clock_->monotonic_now() < deadline) {
+    // Lists are answered before watches: those are refused (429) until the server's cache is filled.
+    const auto is_served = [&] {
+      return api.list(kWidgets, kNamespace).status == 200 &&
+             api.watch(kWidgets, kNamespace, "timeoutSeconds=1").status() == 200;
+    };
+    while (!is_served() && clock_->monotonic_now() < deadline) {
       pause.sleep_for(std::chrono::milliseconds(20));
     }
   }

@@ -5,9 +5,10 @@ import pytest
 from harness.dev_cluster import REPO
 from harness.kubectl import Kubectl
 from harness.waiting import wait_until
+from harness.world import OPERATOR_USER as OPERATOR
+from harness.world import filled_in
 
 FILES = REPO / "charts/convoke/files"
-OPERATOR = "system:serviceaccount:convoke-system:convoke-operator"
 RBAC = "rbac.authorization.k8s.io"
 ID = "3f1c-1"  # the current assignment of the Task in these tests
 
@@ -86,12 +87,14 @@ def installed(cluster):
     admin = Kubectl(cluster.kubeconfig, cluster.kubectl)
     for name in ("operator-rbac.yaml", "agent-rbac.yaml", "admission-policies.yaml"):
         admin.do("apply", "--server-side", "-f", FILES / name)
+    admin.do("apply", "--server-side", "-f", "-", document=filled_in("operator-fence.yaml"))
     admin.do("create", "namespace", "admission")
     people = People(cluster, "admission")
     people.admin.apply([*agent_identity("builder-1"), *agent_identity("builder-2"), *meddler_identity(), *approver_identities()])
     people.admin.create([task("probe"), agent("probe")])
     wait_for_rights(people)
     wait_for_policies(people.meddler)
+    wait_for_fence(people.operator)
     return cluster
 
 
@@ -112,11 +115,15 @@ def wait_for_policies(meddler):
                    describe=lambda a=arguments: f"no policy refuses kubectl {' '.join(a)}")
 
 
+def wait_for_fence(operator):
+    wait_until(lambda: "ValidatingAdmissionPolicy" in operator.run("create", "--dry-run=server", "-f", "-", document=lease("x")).stderr)
+
+
 @pytest.fixture
 def people(installed):
     people = People(installed, "admission")
     yield people
-    people.admin.do("delete", "agents,tasks,workflows,workflowruns,leases", "--all")
+    people.admin.do("delete", "agents,tasks,workflows,workflowruns,leases,controllerrevisions", "--all")
 
 
 @pytest.fixture
@@ -399,6 +406,52 @@ def test_a_lock_that_no_task_holds_may_be_taken_by_anybody_but_not_in_a_tasks_na
     people.meddler.patch("lease", "convoke-lock-deploy", {"spec": {"holderIdentity": None}})
 
 
+# --- the operator's own account -------------------------------------------------------------------------------------------
+
+
+def revision(name, owner=None, label="small"):
+    """As the operator keeps what a Workflow was."""
+    metadata = {"name": name, **({"labels": {"convoke.dev/workflow": label}} if label else {})}
+    if owner:
+        metadata["ownerReferences"] = [{"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"],
+                                        "uid": owner["metadata"]["uid"], "controller": True}]
+    return {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": metadata, "revision": 1, "data": {"steps": []}}
+
+
+def test_the_operator_writes_no_lease_but_locks_and_the_one_by_which_it_leads(people):
+    refused = "the operator writes no Lease but locks (convoke-lock-NAME) and the one by which it leads (convoke-system/convoke-operator)"
+    # The last one has the right name in another namespace.
+    for other in (lease("kube-scheduler"), lease("convoke-agent-builder-1", "builder-1"), lease("convoke-operator")):
+        complaint = people.operator.expect_refused("create", "-f", "-", document=other)
+        assert f"{refused}, not admission/{other['metadata']['name']}" in complaint
+        people.admin.create(other)
+        body = people.admin.get("lease", other["metadata"]["name"])
+        assert refused in people.operator.expect_refused("replace", "-f", "-", document=body)
+    people.operator.create(lock_lease(HOLDERS))
+    people.operator.do("replace", "-f", "-", document=people.operator.get("lease", "convoke-lock-deploy"))
+
+
+def test_the_operator_writes_no_revision_but_those_of_workflows(people):
+    refused = "the operator writes no ControllerRevision but those of Workflows"
+    step = {"name": "a", "task": {"type": "x"}}
+    people.admin.create({"apiVersion": "convoke.dev/v1alpha1", "kind": "Workflow", "metadata": {"name": "small"}, "spec": {"steps": [step]}})
+    owner = people.admin.get("Workflow", "small")
+    people.admin.create(agent("small"))
+    people.operator.create(revision("small-1", owner))
+    people.operator.patch("controllerrevision", "small-1", {"revision": 2})
+    for name, other in (("ownerless", revision("ownerless")), ("unlabelled", revision("unlabelled", owner, None)),
+                        ("foreign", revision("foreign", people.admin.get("Agent", "small")))):
+        assert refused in people.operator.expect_refused("create", "-f", "-", document=other)
+        people.admin.create(other)
+        assert refused in people.operator.expect_patch_refused("controllerrevision", name, {"revision": 2})
+        adopted = {"metadata": revision(name, owner)["metadata"]}
+        assert refused in people.operator.expect_patch_refused("controllerrevision", name, adopted)
+        assert refused in people.operator.expect_refused("delete", "controllerrevision", name)
+    given_away = {"metadata": {"labels": {"convoke.dev/workflow": None}}}
+    assert refused in people.operator.expect_patch_refused("controllerrevision", "small-1", given_away)
+    people.operator.do("delete", "controllerrevision", "small-1")
+
+
 # --- approvals ------------------------------------------------------------------------------------------------------------
 
 
@@ -579,5 +632,5 @@ def test_the_policies_are_free_of_type_warnings(people):
         return policies if all("typeChecking" in p.get("status", {}) for p in policies) else None
 
     policies = wait_until(checked)
-    assert len(policies) == 5
-    assert [p["status"]["typeChecking"] for p in policies] == [{}] * 5
+    assert len(policies) == 6
+    assert [p["status"]["typeChecking"] for p in policies] == [{}] * 6

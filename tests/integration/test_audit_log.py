@@ -15,9 +15,12 @@ class Watch(Process):
 
     def __init__(self, world, plural):
         self.plural = plural
+        path = f"/apis/convoke.dev/v1alpha1/namespaces/default/{plural}"
+        # From now on, however late it connects.
+        now = json.loads(world.kubectl("get", "--raw", f"{path}?limit=1").stdout)["metadata"]["resourceVersion"]
         super().__init__(f"watch-{plural}", world.directory, [
             world.cluster.kubectl, "--kubeconfig", world.cluster.kubeconfig, "get", "--raw",
-            f"/apis/convoke.dev/v1alpha1/namespaces/default/{plural}?watch=true"])
+            f"{path}?watch=true&resourceVersion={now}"])
 
     def statuses(self):
         """{uid: [(resourceVersion, phase)]} of each change, in their order; the phase is "" before the operator wrote one."""

@@ -106,6 +106,18 @@ def test_the_api_server_takes_every_manifest(name, helm, admin):
         assert labels["app.kubernetes.io/managed-by"] == "Helm" and labels["helm.sh/chart"].startswith("convoke-"), o
 
 
+def test_the_names_of_a_long_release_in_a_long_namespace_differ(helm):
+    objects = helm.template(CHART, "--values", VALUES / "everything.yaml", "--set", "nameOverride=,fullnameOverride=",
+                            "--namespace", "platform-engineering-production-eu-1", release="convoke-production-eu-west")
+    keys = [(o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]) for o in objects]
+    assert sorted(set(keys), key=str) == sorted(keys, key=str)
+    names = {name for kind, _, name in keys if kind == "ValidatingAdmissionPolicy"}
+    assert {fence for fence in ("leader-fence", "operator-fence") if any(name.endswith(fence) for name in names)} == {
+        "leader-fence", "operator-fence"}, names
+    bound = {o["spec"]["policyName"] for o in objects if o["kind"] == "ValidatingAdmissionPolicyBinding"}
+    assert bound == names
+
+
 def test_extra_labels_and_annotations_are_everywhere(helm):
     for o in helm.template(CHART, "--values", VALUES / "everything.yaml"):
         pod = o.get("spec", {}).get("template", {}).get("metadata")
@@ -131,6 +143,15 @@ def test_the_crds_and_policies_are_those_of_the_project(helm):
             assert rendered[o["kind"], o["metadata"]["name"]] == o["spec"]
             count += 1
     assert count == 14
+
+
+def test_the_fences_are_about_the_releases_own_account_and_lease(helm):
+    for values, user, lease in (("default", "convoke-system:convoke", "convoke"), ("everything", "convoke-system:conductor", "leader")):
+        objects = helm.template(CHART, "--values", VALUES / f"{values}.yaml")
+        policies = json.dumps([o for o in objects if o["kind"].startswith("ValidatingAdmission") and o["metadata"]["name"].endswith("-fence")])
+        assert f"request.userInfo.username == 'system:serviceaccount:{user}'" in policies
+        assert f"request.namespace == 'convoke-system' && variables.name == '{lease}'" in policies
+        assert "OPERATOR-USER" not in policies and "LEASE-NAME" not in policies
 
 
 def test_the_operator_takes_the_configuration_of_every_values_file(helm, tmp_path):
@@ -188,6 +209,9 @@ def keys_of_schema(node, path=""):
     ("config.workers.tasks=3", "tasks"),
     ("config.workers.task=0", "task"),
     ("config.drain=soon", "drain"),
+    ("config.drain=1m30s", "config.drain (1m30s) must be shorter than terminationGracePeriodSeconds (60 s)"),
+    ("terminationGracePeriodSeconds=30", "set terminationGracePeriodSeconds to 60 or more"),
+    ("runners[0].name=a,runners[0].config.shell=true,runners[0].config.drain=60s", "config.drain of the runner a (60s) must be shorter"),
     ("config.namespace=a", "namespace"),
     ("config.serve.address=nowhere", "address"),
     ("scope.namespaces={Team}", "namespaces"),
@@ -206,6 +230,7 @@ def keys_of_schema(node, path=""):
     ("agents[0].name=a", "subjects"),
     ("serviceAccount.create=false", "serviceAccount.name is missing"),
     ("extraArgs={config}", "extraArgs"),
+    ("extraArgs={--leader-election-name=x}", "--leader-election-name is set by config.leaderElection.name"),
     ("tests.timeout=5", "timeout"),
 ])
 def test_a_bad_value_is_refused_by_name(setting, named, helm):
@@ -300,7 +325,9 @@ def test_install_use_upgrade_roll_back_and_uninstall(bare, helm, tmp_path):
 
             # What people own stays, and a new release takes it over.
             helm.do("uninstall", "convoke", *WAIT)
-            assert admin.do("get", "deployments,pods,roles,sa", "-l", "app.kubernetes.io/instance=convoke", "-o", "name") == ""
+            # Helm waits for what it deletes itself; the Pods end after it.
+            wait_until(lambda: admin.do("get", "deployments,pods,roles,sa", "-l", "app.kubernetes.io/instance=convoke",
+                                        "-o", "name") == "", 120, pods.log)
             assert status_of(admin, "cwr", "long")["phase"] == "Succeeded"
             helm.do("install", "convoke", CHART, *RUNNER, *WAIT, "--set", "crds.keep=false")
             admin.create(hello("again"))
@@ -326,7 +353,7 @@ def test_without_helm_in_the_cluster_and_in_two_namespaces(bare, helm, tmp_path)
         admin.apply(objects)
         team_a, team_b = (Kubectl(bare.kubeconfig, bare.kubectl, f"team-{x}") for x in "ab")
         elsewhere = Kubectl(bare.kubeconfig, bare.kubectl, "monitoring")
-        wait_until(lambda: admin.run("get", "cag", "-A").returncode == 0, 20)
+        wait_until(lambda: admin.run("get", "cag,ctk,cwf,cwr", "-A").returncode == 0, 60)
         for namespace in (team_a, team_b, elsewhere):
             namespace.create(hello("here"))
         wait_phase(team_b, "cwr", "here", "Succeeded", pods)

@@ -88,7 +88,7 @@ def test_a_mounted_file_is_followed_while_the_operator_runs(world, tmp_path):
     operator.write_configuration(yaml.safe_dump({**operator.settings, "log": {"level": "Debug"}}) + "drian: 3s\n")
     wait_until(lambda: reloads(operator, "error") == 1, 20, operator.log_tail)
     assert operator.metric("convoke_config_last_reload_successful") == 0
-    assert "drian: there is no such key; did you mean drain?" in operator.log()
+    wait_until(lambda: "drian: there is no such key; did you mean drain?" in operator.log(), 20, operator.log_tail)
     assert '"level":"debug"' not in operator.log()
 
     # What is hot takes effect, for what is there already too.
@@ -102,7 +102,7 @@ def test_a_mounted_file_is_followed_while_the_operator_runs(world, tmp_path):
     operator.configure({"workers": {"task": 3}, "task": {"ttlAfterSuccess": "1h"}})
     wait_until(lambda: reloads(operator, "restart_required") == 1, 20, operator.log_tail)
     assert operator.metric("convoke_config_restart_required") == 1
-    assert 'workers.task from \\"16\\" to \\"3\\"' in operator.log()
+    wait_until(lambda: 'workers.task from \\"16\\" to \\"3\\"' in operator.log(), 20, operator.log_tail)
     assert operator.metric("controller_runtime_max_concurrent_reconciles", controller="task") == 16
     events = wait_until(lambda: {e["reason"]: e["note"] for e in world.list("events.events.k8s.io", namespace="convoke-system")
                                  if e["reason"].startswith("Configuration")}, 20)

@@ -33,7 +33,7 @@ def services():
 
 def agent(name, service, heartbeat=None, capacity=10, **http):
     return {"apiVersion": "convoke.dev/v1alpha1", "kind": "Agent", "metadata": {"name": name, "namespace": "default"},
-            "spec": {"capabilities": [name], "capacity": capacity, "heartbeat": heartbeat or {"interval": "1s", "timeout": "3s"},
+            "spec": {"capabilities": [name], "capacity": capacity, "heartbeat": heartbeat or {"interval": "1s", "timeout": "10s"},
                      "dispatch": {"mode": "HTTP", "http": {"url": f"{service.origin}/tasks", "pollInterval": "300ms", **http}}}}
 
 

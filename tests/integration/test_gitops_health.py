@@ -55,6 +55,10 @@ def check(states):
             assert argo_message == f"{ready_of(state)['reason']}: {ready_of(state)['message']}", where
 
 
+def reached(watch):
+    return {s["status"]["phase"] for s in watch.states()}
+
+
 def phases_of(kind):
     """Those that the schema has."""
     crd = yaml.safe_load((REPO / f"crds/convoke.dev_{kind}.yaml").read_text())
@@ -147,8 +151,8 @@ def test_every_phase_reads_as_a_person_would_say(world):
         world.kubectl("patch", "ctk", "bad", "--type=merge", "-p", '{"metadata": {"finalizers": []}}')
 
         for watch, kind in zip(watches, KINDS, strict=True):
-            reached = {s["status"]["phase"] for s in watch.states()}
-            assert reached == phases_of(kind), f"{kind}: the phases seen are {reached}\n{watch.complaints.read_text()}"
+            wait_until(lambda w=watch, k=kind: reached(w) == phases_of(k), 20,
+                       lambda w=watch, k=kind: f"{k}: the phases seen are {reached(w)}\n{w.complaints.read_text()}")
             check(watch.states())
     finally:
         for watch in watches:

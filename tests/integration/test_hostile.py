@@ -72,10 +72,11 @@ def test_an_invalid_definition_heals_when_it_is_mended(working):
 
 def test_a_run_that_comes_before_its_workflow(working):
     working.apply(run("early", "late"))
-    working.wait_phase("cwr", "early", "Pending")
-    assert working.status("cwr", "early")["reason"] == "WorkflowNotFound"
+    status = wait_until(lambda: (s := working.status("cwr", "early")).get("reason") == "WorkflowNotFound" and s, 20,
+                        lambda: working.status("cwr", "early"))
+    assert status["phase"] == "Pending", status
     working.apply(workflow("late", [shell_step("only", "true")]))
-    assert working.wait_finished("cwr", "early", 10)["phase"] == "Succeeded"
+    assert working.wait_finished("cwr", "early")["phase"] == "Succeeded"
 
 
 def test_parameters_of_a_mebibyte(working):
@@ -116,7 +117,7 @@ def test_unicode_and_names_at_the_limit(working):
 def test_five_hundred_steps_in_a_chain(working):
     steps = [shell_step(f"s{i}", "true", [f"s{i - 1}"] if i else []) for i in range(500)]
     working.apply(workflow("chain", steps), run("chain-1", "chain"))
-    status = working.wait_finished("cwr", "chain-1", timeout=240)
+    status = working.wait_finished("cwr", "chain-1", timeout=600)
     assert status["phase"] == "Succeeded" and status["counts"]["succeeded"] == 500
 
 

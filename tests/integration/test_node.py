@@ -13,10 +13,10 @@ from harness.world import World, run, shell_step, task, workflow
 from test_main_job import DIAMOND
 
 VALUES = {
-    "config": {"leaderElection": {"leaseDuration": "5s", "renewDeadline": "3s", "retryPeriod": "500ms"}, "dispatch": {"jobs": True}},
+    "config": {"leaderElection": {"leaseDuration": "8s", "renewDeadline": "6s", "retryPeriod": "500ms"}, "dispatch": {"jobs": True}},
     "networkPolicy": {"enabled": True},
     "runners": [{"name": "worker", "namespace": "default", "config": {
-        "agent": {"capacity": 4, "heartbeat": {"interval": "1s", "timeout": "5s"}}, "shell": True}}],
+        "agent": {"capacity": 4, "heartbeat": {"interval": "1s", "timeout": "10s"}}, "shell": True}}],
 }
 
 
@@ -42,10 +42,10 @@ def release(world):
     """The chart's release, whose Pods are ready; it leaves none when it is uninstalled."""
     values = world.directory / "values.yaml"
     values.write_text(yaml.safe_dump(VALUES))
-    helm(world, "install", "convoke", CHART, "--values", values, "--wait", "--timeout", "2m")
+    helm(world, "install", "convoke", CHART, "--values", values, "--wait", "--timeout", "5m")
     world.wait_phase("cag", "worker", "Ready", 30)
     yield values
-    helm(world, "uninstall", "convoke", "--wait", "--timeout", "2m")
+    helm(world, "uninstall", "convoke", "--wait", "--timeout", "5m")
     wait_until(lambda: operator_pods(world) == [], 60, lambda: explain(world))  # --wait does not wait for their last seconds
 
 
@@ -72,7 +72,7 @@ def helm(world, *arguments):
 
 def test_the_charts_pods_do_the_main_job_outlive_their_leader_and_roll(world, release):
     assert len(operator_pods(world)) == 2
-    helm(world, "test", "convoke", "--timeout", "2m")
+    helm(world, "test", "convoke", "--timeout", "5m")
 
     world.apply(workflow("diamond", DIAMOND, parameters=[{"name": "version", "type": "String", "default": "1"}],
                          outputs=[{"name": "both", "value": "$(steps.bottom.outputs.both)"}]))
@@ -82,7 +82,7 @@ def test_the_charts_pods_do_the_main_job_outlive_their_leader_and_roll(world, re
     first = wait_until(lambda: leader(world), 30, lambda: explain(world))
     seen = world.kubectl("-n", "convoke-system", "exec", first, "--", "kubectl-convoke", "tree", "diamond-1", "-n", "default").stdout
     assert "diamond-1" in seen and "bottom" in seen and "Succeeded" in seen, seen
-    world.apply(workflow("slow", [shell_step("one", "sleep 3"), shell_step("two", "true", ["one"])]))
+    world.apply(workflow("slow", [shell_step("one", "sleep 20"), shell_step("two", "true", ["one"])]))
     world.apply(run("slow-1", "slow"))
     world.wait_phase("ctk", "slow-1-one", "Running")
     world.kubectl("-n", "convoke-system", "delete", "pod", first, "--grace-period=0", "--force")
@@ -98,7 +98,7 @@ def test_the_charts_pods_do_the_main_job_outlive_their_leader_and_roll(world, re
 
     before = {pod["metadata"]["name"] for pod in operator_pods(world)}
     before = {pod["metadata"]["name"] for pod in operator_pods(world)}
-    helm(world, "upgrade", "convoke", CHART, "--values", release, "--set", "podAnnotations.rolled=yes", "--wait", "--timeout", "2m")
+    helm(world, "upgrade", "convoke", CHART, "--values", release, "--set", "podAnnotations.rolled=yes", "--wait", "--timeout", "5m")
     wait_until(lambda: not before & {pod["metadata"]["name"] for pod in operator_pods(world)}, 60, lambda: explain(world))
 
 

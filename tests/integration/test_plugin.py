@@ -92,6 +92,24 @@ def test_wrong_parameters_start_nothing(world, plugin):
     assert world.list("cwr") == []
 
 
+def test_a_run_is_started_again_as_it_was_or_with_other_parameters(world, plugin):
+    world.runner("worker")
+    world.operator()
+    world.apply(GREETING)
+    world.kubectl("wait", "cwf/greet", "--for=condition=Ready", "--timeout=20s")
+    plugin.run("run", "greet", "-p", "who=007", "-p", "times=21", "--name", "greet-1", "--wait")
+    assert 'did you mean "times"?' in plugin.refused("rerun", "greet-1", "-p", "tmies=3")
+    out = plugin.out("rerun", "greet-1", "-p", "times=2", "--same-revision", "--name", "greet-2", "--wait")
+    again = world.get("cwr", "greet-2")
+    assert again["status"]["outputs"] == {"greeting": "Hello, 007!", "sum": 4}, out
+    assert again["spec"]["parameters"] == {"who": "007", "times": 2}
+    assert again["spec"]["revision"] == world.status("cwr", "greet-1")["revision"]
+    assert again["spec"]["triggeredBy"] == "kubectl convoke rerun of greet-1" and again["spec"]["createdBy"]
+    assert "revision" not in plugin.json("rerun", "greet-1", "--dry-run")["spec"]
+    world.kubectl("delete", "cwf/greet")
+    assert "Apply the Workflow again" in plugin.refused("rerun", "greet-2")
+
+
 def test_a_run_that_fails_is_told_by_the_exit_status_and_explained(world, plugin):
     world.runner("worker")
     world.operator()
@@ -100,6 +118,7 @@ def test_a_run_that_fails_is_told_by_the_exit_status_and_explained(world, plugin
     failed = plugin.run("run", "bad", "--name", "bad-1", "--wait", expect=1)
     assert "The run is Failed" in failed.stderr and "kubectl convoke why run/bad-1" in failed.stderr
     assert "no such file: x.c" in plugin.out("tree", "bad-1")
+    world.wait_event("bad-1", "StepFailed")
     why = plugin.json("why", "run/bad-1")
     assert why["phase"] == "Failed" and "no such file: x.c" in str(why["because"]), why
     assert any("kubectl convoke retry bad-1" in action for action in why["actions"])
@@ -108,11 +127,12 @@ def test_a_run_that_fails_is_told_by_the_exit_status_and_explained(world, plugin
 
 
 def test_why_names_each_agent_and_what_it_lacks(world, plugin):
-    world.runner("worker")
     world.operator()
+    world.runner("worker")  # waits until it is Ready
     world.apply(task("lonely", "gpu-render"))
     world.wait_phase("ctk", "lonely", "Queued")
     wait_until(lambda: "NoEligibleAgent" in str(world.status("ctk", "lonely")))
+    world.wait_event("lonely", "NoEligibleAgent")
     why = plugin.json("why", "lonely")
     assert why["agents"] == [{"agentName": "worker", "reason": "lacks capability gpu-render", "fits": False}]
     text = plugin.out("why", "lonely")
@@ -156,9 +176,23 @@ def test_a_run_is_held_let_go_and_cancelled(world, plugin):
     assert status["phase"] == "Cancelled"
     assert world.get("cwr", "held-1")["spec"]["cancel"]["reason"] == "not needed"
     assert "has ended already" in plugin.refused("cancel", "held-1")
+    assert "kubectl convoke rerun held-1" in plugin.refused("retry", "held-1")
     assert plugin.run("watch", "held-1", expect=1)
     plugin.run("suspend", "workflow/held")
     assert world.get("cwf", "held")["spec"]["suspend"] is True
+
+
+def test_a_finally_that_hangs_is_ended_with_force(world, plugin):
+    world.runner("worker")
+    world.operator()
+    clean = shell_step("clean", GATED.format(gate=world.directory / "never"))
+    world.apply(workflow("hanging", [shell_step("one", "true")], **{"finally": [clean]}))
+    world.apply(run("hanging-1", "hanging"))
+    world.wait_phase("ctk", "hanging-1-clean", "Running")
+    plugin.run("cancel", "hanging-1", "--reason", "it hangs", "--force")
+    status = world.wait_finished("cwr", "hanging-1")
+    assert status["phase"] == "Cancelled" and status["message"] == "cancelled: it hangs", status
+    assert world.wait_finished("ctk", "hanging-1-clean")["phase"] == "Cancelled"
 
 
 def let_approve(world, *users):
@@ -215,6 +249,7 @@ def test_a_run_that_failed_goes_on_with_retry(world, plugin):
     plugin.run("watch", "mend-1")
     assert world.status("cwr", "mend-1")["phase"] == "Succeeded"
     assert re.search("second task/mend-1-second-r1 +. Succeeded", plugin.out("tree", "mend-1"))
+    assert "kubectl convoke rerun mend-1" in plugin.refused("retry", "--step", "second", "mend-1")
 
 
 def test_a_tree_shows_items_sub_runs_and_what_is_undone(world, plugin):
@@ -298,7 +333,30 @@ def test_plan_says_which_agents_qualify_and_what_it_costs(world, plugin):
     assert plan["stepsWithoutAgents"] == 1
     table = plugin.out("plan", file)
     assert "nobody now" in table and "worker lacks capability gpu" in table, table
+    assert "assignment.rules" in table, table
     assert "agents" not in plugin.json("plan", file, "--offline")["steps"][0]
+
+
+def test_plan_knows_what_is_in_workflows_that_steps_run(world, plugin):
+    world.operator()
+    world.runner("worker")
+    world.apply(workflow("inner", [shell_step("work", "true")]))
+    outer = workflow("outer", [{"name": "below", "workflow": {"name": "inner"}}, {"name": "lost", "workflow": {"name": "nowhere"}}],
+                     parameters=[{"name": "who", "required": True}])
+    file = world.directory / "outer.yaml"
+    file.write_text(yaml.safe_dump(outer))
+    plan = plugin.json("plan", file)
+    below, lost = plan["steps"]
+    assert [a["agentName"] for a in below["plan"]["steps"][0]["agents"]["qualified"]] == ["worker"], plan
+    assert "nowhere" in lost["workflowNotKnown"] and not plan["isComplete"], plan
+    assert plan["missingParameters"] == [{"name": "who", "type": "String"}]
+    file.write_text(yaml.safe_dump({**outer, "kind": "Workflwo"}))
+    refused = plugin.run("plan", file, "-o", "json", expect=1)
+    assert json.loads(refused.stdout)["findings"][0]["line"] and 'did you mean Workflow?' in refused.stderr
+    file.write_text(yaml.safe_dump(outer))
+    nowhere = Plugin(world, world.directory / "no-such-file")
+    assert "--offline" in nowhere.refused("plan", file)
+    assert "no-such-manifest" in nowhere.refused("plan", world.directory / "no-such-manifest")
 
 
 def test_lint_says_before_what_the_api_server_and_the_operator_say_after(world, plugin):
@@ -317,6 +375,27 @@ def test_lint_says_before_what_the_api_server_and_the_operator_say_after(world, 
         text = yaml.safe_dump(manifest)
         assert world.kubectl("create", "--dry-run=server", "-f", "-", input=text, check=False).returncode != 0, spec
         assert plugin.run("lint", "-", expect=1, input=text).stdout, spec
+    # The same of its metadata.
+    for metadata in ({"name": 12345}, {"name": "a", "labels": ["a"]}, {"name": "a", "labels": {"bad key!": "x"}},
+                     {"name": "a", "annotations": {"n": 5}}, {"name": "a", "finalizers": 3}):
+        text = yaml.safe_dump({"apiVersion": "convoke.dev/v1alpha1", "kind": "Task", "metadata": metadata, "spec": {"type": "t"}})
+        assert world.kubectl("create", "--dry-run=server", "-f", "-", input=text, check=False).returncode != 0, metadata
+        assert plugin.run("lint", "-", expect=1, input=text).stdout, metadata
+
+
+def test_lint_of_a_folder_reads_its_manifests(world, plugin, tmp_path):
+    (tmp_path / "deep").mkdir()
+    late = workflow("late", [shell_step("a", "true")])
+    late["spec"]["triggers"] = [{"type": "Schedule", "name": "never", "schedule": {"cron": "61 * * * *"}}]
+    (tmp_path / "deep" / "cron.yaml").write_text(yaml.safe_dump(late))
+    (tmp_path / "latin1.yml").write_bytes(b"a: caf\xe9\n")
+    (tmp_path / "values.yaml").write_text("replicas: 3\n")
+    found = json.loads(plugin.run("lint", str(tmp_path), "-o", "json", expect=1).stdout)["findings"]
+    assert [finding["file"] for finding in found] == [str(tmp_path / "deep" / "cron.yaml"), str(tmp_path / "latin1.yml")]
+    assert found[0]["field"] == "spec.triggers[never].schedule.cron"
+    for command in (("graph", "-f"), ("plan", "--offline")):
+        told = plugin.run(*command, str(tmp_path), expect=1).stderr
+        assert "spec.triggers[never].schedule.cron" in told and "0xe9" in told, told
 
 
 def test_errors_speak_to_people(world, plugin):
@@ -326,6 +405,6 @@ def test_errors_speak_to_people(world, plugin):
     nowhere = Plugin(world, world.directory / "no-such-file")
     assert "none of the files in $KUBECONFIG exists" in nowhere.refused("tree")
     assert "is it another --namespace?" in plugin.refused("why", "task/nothing")
-    assert "see --help" in plugin.refused("wyh", "x")
-    for command in ("tree", "watch", "graph", "why", "approve", "reject", "cancel", "suspend", "resume", "retry", "run", "lint", "plan"):
+    assert 'there is no command "wyh"; did you mean "why"? (see --help)' in plugin.refused("wyh", "x")
+    for command in ("tree", "watch", "graph", "why", "approve", "reject", "cancel", "suspend", "resume", "retry", "rerun", "run", "lint", "plan"):
         assert f"kubectl convoke {command}" in plugin.out(command, "--help")

@@ -1,9 +1,12 @@
-"""hack/quickstart as a newcomer runs it, in a terminal and without one."""
+"""hack/quickstart as a newcomer runs it, in a terminal and without one; and hack/watch-run, which it shows its run with."""
 
+import json
 import os
 import pathlib
 import pty
 import subprocess
+
+import pytest
 
 from harness.processes import BIN, REPO
 
@@ -26,7 +29,7 @@ def assert_nothing_is_left(directory):
 def test_without_a_terminal_each_change_is_a_line(tmp_path):
     directory = tmp_path / "quickstart"
     child = quickstart(directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    output = child.communicate(timeout=180)[0]
+    output = child.communicate(timeout=600)[0]
     assert child.returncode == 0, output
     lines = output.splitlines()
     for step in ("compile", "unit-test", "measure", "package", "publish"):
@@ -53,3 +56,24 @@ def test_in_a_terminal_the_tree_is_redrawn(tmp_path):
     assert child.wait(60) == 0, text
     assert "└─ publish" in text and "✔" in text and "\x1b[" in text, text
     assert_nothing_is_left(directory)
+
+
+# The watch of the run, or of its Tasks; like a real one it does not end by itself.
+KUBECTL = """#!/bin/sh
+case "$*" in *workflowruns*) cat "$(dirname "$0")/event.json" ;; esac
+exec sleep 60
+"""
+
+
+@pytest.mark.parametrize("phase, code", [("Succeeded", 0), ("Failed", 1), ("Cancelled", 1), ("Compensated", 1)])
+def test_watching_a_run_ends_when_the_run_has(phase, code, tmp_path):
+    steps = [{"name": "flight", "phase": "Compensated" if phase == "Compensated" else "Succeeded"}, {"name": "car", "phase": "Failed"}]
+    run = {"metadata": {"name": "trip-1"}, "status": {"phase": phase, "reason": "StepFailed", "message": "no car", "steps": steps}}
+    (tmp_path / "event.json").write_text(json.dumps({"type": "ADDED", "object": run}) + "\n")
+    (tmp_path / "kubectl").write_text(KUBECTL)
+    (tmp_path / "kubectl").chmod(0o755)
+    done = subprocess.run([REPO / "hack/watch-run", "trip-1"], text=True, capture_output=True, check=False, timeout=30,
+                          env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert done.returncode == code, done
+    assert f"flight       {steps[0]['phase']}" in done.stdout, done.stdout
+    assert ("no car" in done.stdout) == (phase != "Succeeded"), done.stdout

@@ -103,23 +103,23 @@ def test_a_sample_agent_succeeds_fails_and_lets_go(world, tmp_path, kind):
 
     # Cancelled in the middle: it stops, and what it had said stays as it was.
     agent.task("endless", agent.endless)
-    wait_until(lambda: "progress" in world.status("ctk", "endless").get("report", {}), 20, lambda: agent.process.log())
+    wait_until(lambda: "progress" in world.status("ctk", "endless").get("report", {}), 60, lambda: agent.process.log())
     world.kubectl("patch", "ctk", "endless", "--type=merge", "-p", '{"spec":{"cancel":{"reason":"test"}}}')
     assert world.wait_finished("ctk", "endless")["phase"] == "Cancelled"
-    wait_until(lambda: "gave up endless" in agent.process.log(), 20, lambda: agent.process.log())
+    wait_until(lambda: "gave up endless" in agent.process.log(), 60, lambda: agent.process.log())
     assert world.status("ctk", "endless")["report"]["state"] == "Running"
 
     # Restarted in the middle: it says so, and the Task is tried again.
     agent.task("interrupted", agent.endless)
-    wait_until(lambda: "progress" in world.status("ctk", "interrupted").get("report", {}), 20, lambda: agent.process.log())
+    wait_until(lambda: "progress" in world.status("ctk", "interrupted").get("report", {}), 60, lambda: agent.process.log())
     agent.process.kill()
     agent.process.start()
-    wait_until(lambda: world.status("ctk", "interrupted")["attempt"] == 2, 20, lambda: agent.process.log())
+    wait_until(lambda: world.status("ctk", "interrupted")["attempt"] == 2, 60, lambda: agent.process.log())
     first = world.status("ctk", "interrupted")["attempts"][0]
     assert first["outcome"] == "Failed" and "restarted in the middle" in first["message"], first
     world.kubectl("delete", "ctk", "interrupted")
-    wait_until(lambda: "gave up interrupted" in agent.process.log(), 20, lambda: agent.process.log())
+    wait_until(lambda: "gave up interrupted" in agent.process.log(), 60, lambda: agent.process.log())
     again = agent.task("again", agent.short)
     assert world.wait_finished("ctk", again)["phase"] == "Succeeded"
     agent.process.stop()
-    wait_until(lambda: not group_of(agent.process), 15, lambda: f"{group_of(agent.process)} go on after SIGTERM")
+    wait_until(lambda: not group_of(agent.process), 30, lambda: f"{group_of(agent.process)} go on after SIGTERM")

@@ -1,7 +1,11 @@
 """Every sample workflow, run as its own comment says, with the result that it promises. The runner has the configuration of
 crds/samples/agents/worker.yaml."""
 
+import itertools
 import json
+import re
+import subprocess
+import urllib.request
 
 import pytest
 import yaml
@@ -19,7 +23,8 @@ class Samples:
 
     def __init__(self, world):
         self.world = world
-        world.operator()
+        self.operator = world.operator(settings={"cloudEvents": {"address": "127.0.0.1:0", "allowAnonymous": True}})
+        self.events = itertools.count(1)
         self.start_agent("worker")
 
     def start_agent(self, name, environment=None):
@@ -47,6 +52,17 @@ class Samples:
     def create(self, name, workflow_name, **spec):
         self.world.create(run(name, workflow_name, **spec))
         return name
+
+    def send(self, kind, data):
+        """A CloudEvent; the name of the run that it started, or that waited for it."""
+        (address,) = re.findall(r'"receiving CloudEvents".*"address":"([^"]+)"', self.operator.log())
+        event = {"specversion": "1.0", "id": str(next(self.events)), "source": "/samples", "type": kind, "data": data}
+        request = urllib.request.Request(f"http://{address}/events", json.dumps(event).encode(),
+                                         {"Content-Type": "application/cloudevents+json"})
+        answer = urllib.request.urlopen(request, timeout=20)
+        assert answer.status == 202, answer.read()
+        (found,) = json.loads(answer.read())["runs"]
+        return found["name"]
 
     def end(self, name, phase="Succeeded", timeout=60):
         status = self.world.wait_phase("cwr", name, ENDED, timeout)
@@ -172,11 +188,19 @@ def test_incident(samples):
 
 
 def test_ingest(samples):
+    def wait_waiting(name):
+        wait_until(lambda: "WaitingForEvent" in json.dumps(samples.world.status("cwr", name)), 30,
+                   lambda: json.dumps(samples.world.status("cwr", name), indent=1))
+
     samples.apply("ingest.yaml")
+    assert samples.end(samples.send("file.arrived", {"name": "holiday.png", "bytes": 99}))["outputs"] == {"note": "holiday.png is no data"}
+    arrived = samples.send("file.arrived", {"name": "people.csv", "bytes": 4000})
+    wait_waiting(arrived)
+    assert samples.send("file.stored", {"name": "people.csv", "rows": 70}) == arrived
+    assert samples.end(arrived)["outputs"] == {"rows": 70}
+    # By hand.
     samples.create("ingest-1", "ingest", parameters={"file": {"name": "orders.csv", "bytes": 1200}})
-    samples.create("ingest-2", "ingest", parameters={"file": {"name": "holiday.png", "bytes": 99}})
-    assert samples.end("ingest-2")["outputs"] == {"note": "holiday.png is no data"}
-    wait_until(lambda: "WaitingForEvent" in json.dumps(samples.world.status("cwr", "ingest-1")), 30)
+    wait_waiting("ingest-1")
     samples.world.kubectl("annotate", "cwr", "ingest-1", 'event.convoke.dev/stored={"type": "file.stored", "data": {"name": "orders.csv", "rows": 40}}')
     assert samples.end("ingest-1")["outputs"] == {"rows": 40}
 
@@ -212,7 +236,57 @@ def test_long_poll(samples):
     samples.apply("long-poll.yaml")
     status = samples.end(samples.created_run("long-poll"))
     assert status["outputs"] == {"result": "s3://results/17"}
-    assert 3 <= rows(status)["poll"]["iteration"] <= 5, status
+    assert rows(status)["poll"]["iteration"] <= 5, status
+    samples.create("longer-poll", "long-poll", parameters={"seconds": 8})
+    status = samples.end("longer-poll")
+    assert 3 <= rows(status)["poll"]["iteration"] <= 10, status
+
+
+def test_fleet_rollout(samples):
+    samples.apply("fleet-rollout.yaml")
+    status = samples.end(samples.created_run("fleet-rollout"))
+    assert status["outputs"]["healthy"] == ["eu-west", "us-east", "ap-south"], status
+    assert status["outputs"]["questions"][0] == 1, status
+    slow = [{"name": "eu-west", "seconds": 0}, {"name": "us-east", "seconds": 8}]
+    samples.create("slow-rollout", "fleet-rollout", parameters={"regions": slow})
+    questions = samples.end("slow-rollout")["outputs"]["questions"]
+    assert questions[0] == 1 and questions[1] >= 2, questions
+
+    never = [{"name": "eu-west", "seconds": 0}, {"name": "nowhere", "seconds": 1000}]
+    manifest = yaml.safe_load((SAMPLES / "fleet-rollout.yaml").read_text())["spec"]
+    manifest["steps"][1]["repeat"]["maxIterations"] = 2
+    manifest.pop("triggers", None)
+    samples.world.apply(run("stuck-rollout", workflowSpec=manifest, parameters={"regions": never}))
+    status = samples.end("stuck-rollout", "Compensated")
+    assert rows(status)["healthy"]["items"] == "1s1f" and rows(status)["roll-out"]["items"] == "2u", status
+    assert "did not hold after 2 iterations" in status["message"], status
+
+
+def test_locks(samples):
+    samples.world.kubectl("apply", "-f", SAMPLES / "locks.yaml")
+    tasks = {name: samples.world.wait_finished("ctk", name) for name in ("deploy-web", "deploy-api", "check-production")}
+    assert {name: status["phase"] for name, status in tasks.items()} == dict.fromkeys(tasks, "Succeeded"), tasks
+    # They share no moment: the check may run beside other checks, of which there are none.
+    times = sorted((status["assignedAt"], status["completedAt"]) for status in tasks.values())
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(times)), times
+    leases = {lease["metadata"]["labels"]["convoke.dev/lock"]: lease for lease in samples.world.list("leases", "-l", "convoke.dev/lock")}
+    wait_until(lambda: not samples.world.get("lease", "convoke-lock-production")["spec"].get("holderIdentity"), 20)
+    assert leases["production"]["spec"]["leaseTransitions"] >= 3 and leases["licence"]["spec"]["leaseTransitions"] >= 1, leases
+
+
+@pytest.mark.parametrize("file", ["http/agent.yaml", "job/agent.yaml"])
+def test_the_manifests_of_agents_are_what_the_api_server_takes(samples, file):
+    path = SAMPLES / "agents" / file
+    samples.world.kubectl("apply", "--server-side", "--dry-run=server", "-f", path)
+    done = subprocess.run([BIN / "kubectl-convoke", "lint", path], text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for manifest in yaml.safe_load_all(path.read_text()):
+        if manifest["kind"] != "Agent" or manifest["spec"]["dispatch"]["mode"] != "Job":
+            continue
+        template = manifest["spec"]["dispatch"]["job"]["template"]
+        job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "as-the-operator-makes-it"},
+               "spec": {"template": {**template, "spec": {**template["spec"], "restartPolicy": "Never"}}}}
+        samples.world.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", input=json.dumps(job))
 
 
 def test_every_sample_of_a_workflow_is_run_here_and_is_in_the_table(samples):

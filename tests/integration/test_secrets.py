@@ -51,6 +51,8 @@ def answer(operator, path):
         return operator.get(path)
     except urllib.error.HTTPError as refusal:  # not ready: the reasons are the body
         return refusal.read().decode()
+    except OSError:  # it has ended
+        return ""
 
 
 def assert_nowhere(said, *secrets):

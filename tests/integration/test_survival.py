@@ -90,12 +90,12 @@ def compact(world):
 def test_the_frozen_leader_wakes_behind_its_successor(world):
     runner = world.runner("worker")
     first = world.operator("operator-a")
-    wait_until(first.leading, 10)
+    wait_until(first.leads, 30)
     second = world.operator("operator-b")
     start_chain(world)
     first.freeze()
     release(world, last=3)
-    wait_until(second.leading, 30)
+    wait_until(second.leads, 30)
     world.wait_phase("ctk", "chain-s3", ("Assigned", "Running"))
     first.wake()
     release(world)
@@ -106,12 +106,13 @@ def test_the_frozen_leader_wakes_behind_its_successor(world):
 
 def test_the_leader_hands_over_when_it_is_shut_down(world):
     runner = world.runner("worker")
-    first = world.operator("operator-a")
-    wait_until(first.leading, 10)
-    second = world.operator("operator-b")
+    patient = {"leaderElection": {"leaseDuration": "60s", "renewDeadline": "40s"}}
+    first = world.operator("operator-a", patient)
+    wait_until(first.leads, 30)
+    second = world.operator("operator-b", patient)
     start_chain(world)
     assert first.stop() == 0
-    wait_until(second.leading, 4, lambda: "the Lease was not released")
+    wait_until(second.leads, 30, lambda: "the Lease was not released")
     release(world)
     assert_chain_succeeded_without_doubles(world, [runner])
 
@@ -136,12 +137,12 @@ def test_a_lost_agent_is_replaced_and_its_late_report_refused(world):
     forged = patch_status(world, "job", report[1:], "agent-lost")
     assert forged.returncode != 0 and "denied" in forged.stderr, forged.stderr
     lost.wake()
+    wait_until(lambda: {"killed", "refused"} & {e["event"] for e in lost.journal()}, 20, lambda: lost.journal())
     gate.touch()
     status = world.wait_finished("ctk", "job")
     assert status["phase"] == "Succeeded" and status["agentName"] == "heir", status
     attempts = assert_no_attempt_ran_twice([lost, heir])
     assert len(attempts) == 2
-    wait_until(lambda: {"killed", "refused"} & {e["event"] for e in lost.journal()}, 20, lambda: lost.journal())
 
 
 def patch_status(world, name, patch, user):

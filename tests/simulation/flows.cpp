@@ -51,7 +51,8 @@ Json saga() {
 
 Json fan_out() {
   const Json each = {{"forEach", {{"range", {{"from", 1}, {"to", 5}}}, {"parallelism", 2}}}};
-  return flow({step("list", Json::array(), 3), undoable("load", {"list"}, 1, each), step("sum", {"load"}, 1)},
+  return flow({step("list", Json::array(), 3), undoable("load", {"list"}, 1, each),
+               undoable("sum", {"load"}, 1), step("publish", {"sum"}, 0)},
               {{"onFailure", "Compensate"}, {"parallelism", 3}});
 }
 
@@ -67,6 +68,14 @@ Json conditions() {
                {"finally", {step("clean", Json::array(), 3), step("report", {"clean"}, 3)}}});
 }
 
+// Each item on its own, twice.
+Json polls() {
+  const Json each = {{"forEach", {{"items", {"x", "y", "z"}}, {"parallelism", 2}}},
+                     {"repeat", {{"until", "iteration >= 2"}, {"delay", "1s"}}}};
+  return flow({undoable("poll", Json::array(), 2, each), step("last", {"poll"}, 1)},
+              {{"onFailure", "Compensate"}, {"parallelism", 3}});
+}
+
 Json machine() {
   const auto on = [](const std::string& state, const std::string& phase, const std::string& to) {
     return Json{{"when", "steps['" + state + "'].phase == '" + phase + "'"}, {"to", to}};
@@ -77,6 +86,15 @@ Json machine() {
   mend["transitions"] = Json::array({on("mend", "Succeeded", "work")});
   return flow({work, mend, step("done", Json::array(), 3)},
               {{"mode", "StateMachine"}, {"maxTransitions", 5}});
+}
+
+Json machine_of_items() {
+  const auto on = [](const std::string& phase, const std::string& to) {
+    return Json{{"when", "steps['each'].phase == '" + phase + "'"}, {"to", to}};
+  };
+  Json each = step("each", Json::array(), 1, {{"forEach", {{"items", {"x", "y"}}}}});
+  each["transitions"] = {on("Failed", "each"), on("Succeeded", "done")};
+  return flow({each, step("done", Json::array(), 3)}, {{"mode", "StateMachine"}, {"maxTransitions", 3}});
 }
 
 Json nested() {
@@ -128,7 +146,9 @@ std::vector<Json> flows() {
           conditions(),
           machine(),
           nested(),
-          gated()};
+          gated(),
+          polls(),
+          machine_of_items()};
 }
 
 std::string schedule_name(int number) {

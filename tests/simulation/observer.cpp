@@ -98,16 +98,18 @@ Json without_report(Json task) {
 
 }  // namespace
 
-Observer::Observer(fakes::FakeApiServer& server, Clock& clock)
+Observer::Observer(fakes::FakeApiServer& server, Clock& clock, const Admit& fence)
     : server_(server),
       clock_(clock),
       runs_([this](const Json& object, const std::string& rule) { violated(object, rule); }),
       schedules_([this](const Json& object, const std::string& rule) { violated(object, rule); }) {
-  const auto watch = [&server](const kube::ResourceType& type, std::vector<std::string> fields, auto see) {
+  const auto watch = [&server, &fence](const kube::ResourceType& type, std::vector<std::string> fields,
+                                       auto see) {
     fakes::TypeOptions options;
     options.selectable_fields = std::move(fields);
-    options.review = [see](const WriteReview& write) {
-      Status allowed = admit(write);
+    options.review = [see, fence](const WriteReview& write) {
+      Status allowed = fence(write);
+      if (allowed) allowed = admit(write);
       if (allowed) see(write);
       return allowed;
     };
@@ -127,7 +129,8 @@ Observer::Observer(fakes::FakeApiServer& server, Clock& clock)
     capacity = std::max(capacity, number(write.after, "/spec/capacity", 10));
   });
   fakes::TypeOptions leases{.has_status = false, .counts_generation = false};
-  leases.review = [this](const WriteReview& write) {
+  leases.review = [this, fence](const WriteReview& write) {
+    if (Status allowed = fence(write); !allowed) return allowed;
     if (write.before != nullptr && write.operation == "UPDATE") locks_.see_lease(*write.before, write.after);
     return Status();
   };

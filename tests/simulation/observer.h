@@ -17,6 +17,7 @@
 // Errors: violations() says what happened, with the object and the virtual time.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -39,7 +40,9 @@ inline constexpr char kAgentPrefix[] = "agent-";
 
 class Observer final : public ServiceListener {
  public:
-  Observer(fakes::FakeApiServer& server, Clock& clock);
+  // Says whether a write is let through, before it is observed.
+  using Admit = std::function<Status(const fakes::WriteReview&)>;
+  Observer(fakes::FakeApiServer& server, Clock& clock, const Admit& fence);
 
   void service_took(const std::string& task_uid, const std::string& assignment) override;
   void service_succeeded(const std::string& assignment) override { service_results_.insert(assignment); }

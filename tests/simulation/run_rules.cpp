@@ -39,15 +39,26 @@ void RunRules::see_created(const Json& object) {
   const auto identity = run + "/" + child.step + "/" + std::to_string(child.item) + "/" +
                         std::to_string(child.iteration) + "/" + std::to_string(child.round) +
                         (child.undo ? "/undo" : "");
+  auto& family = families_[run];
+  const auto name = text(object, "/metadata/name");
+  if (has(family, name)) {
+    return;  // the answer to the first one was lost, and the API server refuses the second: a name is given
+             // once
+  }
   if (!made_.insert(identity).second) {
     violated_(object, "is the second one of its step: " + identity);
   }
-  auto& family = families_[run];
+  child.name = name;
   if (child.undo) {
     judge_undo(object, child, family);
   }
   family.maimed = family.maimed || child.round > 0;
   family.children[text(object, "/metadata/uid")] = std::move(child);
+}
+
+bool RunRules::has(const Family& family, const std::string& name) {
+  return std::any_of(family.children.begin(), family.children.end(),
+                     [&](const auto& child) { return child.second.name == name && !child.second.deleted; });
 }
 
 void RunRules::judge_undo(const Json& task, const Child& undo, Family& family) {
@@ -81,7 +92,10 @@ void RunRules::see_changed(const Json& object) {
   }
   const auto child = family->second.children.find(text(object, "/metadata/uid"));
   if (child != family->second.children.end()) {
-    child->second.phase = text(object, "/status/phase");
+    const auto phase = text(object, "/status/phase");
+    // Somebody let a run below go on when its step had failed already.
+    family->second.maimed = family->second.maimed || (has_ended(child->second.phase) && !has_ended(phase));
+    child->second.phase = phase;
     child->second.completed_at = text(object, "/status/completedAt");
   }
 }
@@ -111,6 +125,16 @@ std::vector<const RunRules::Child*> RunRules::children_of(const Family& family, 
   return found;
 }
 
+// As one: of a fan-out, how all its items ended.
+std::string RunRules::phase_of(const std::vector<const Child*>& children) {
+  const auto all = [&](const char* phase) {
+    return std::all_of(children.begin(), children.end(), [&](const Child* c) { return c->phase == phase; });
+  };
+  const bool any_failed =
+      std::any_of(children.begin(), children.end(), [](const Child* c) { return c->phase == "Failed"; });
+  return all("Succeeded") ? "Succeeded" : any_failed ? "Failed" : "Cancelled";
+}
+
 // One person who rejects is enough; at the end everybody else has approved.
 RunRules::Verdict RunRules::verdict_of_approval(const Json& run) {
   for (const auto& approval : run["spec"].value("approvals", Json::array())) {
@@ -127,7 +151,7 @@ RunRules::Verdict RunRules::verdict_of(const Json& run, const Json& step, const 
     const auto verdict = others.at(plain);
     if (wanted == "Failed") {
       if (!failed_.contains({text(run, "/metadata/uid"), plain})) return Verdict::Skipped;
-    } else if (verdict == Verdict::Hindered || verdict == Verdict::Failed) {
+    } else if (verdict == Verdict::Hindered || verdict == Verdict::NotMade || verdict == Verdict::Failed) {
       return Verdict::Hindered;
     }
   }
@@ -135,13 +159,13 @@ RunRules::Verdict RunRules::verdict_of(const Json& run, const Json& step, const 
   if (step.contains("wait")) return Verdict::Succeeded;
   if (step.contains("approval")) return verdict_of_approval(run);
   const auto children = children_of(family, step["name"], false);
-  if (children.empty()) return Verdict::Hindered;  // nothing was made: something had failed before
-  if (step.contains("repeat")) {
-    return children.back()->phase == "Succeeded" ? Verdict::Succeeded : Verdict::Failed;
-  }
-  const bool good =
-      std::all_of(children.begin(), children.end(), [](const Child* c) { return c->phase == "Succeeded"; });
-  return good ? Verdict::Succeeded : Verdict::Failed;
+  if (children.empty()) return Verdict::NotMade;
+  // What is repeated is repeated once, each item on its own.
+  const auto seconds =
+      std::count_if(children.begin(), children.end(), [](const Child* c) { return c->iteration == 2; });
+  const bool repeated =
+      !step.contains("repeat") || seconds == static_cast<std::ptrdiff_t>(children.size()) - seconds;
+  return repeated && phase_of(children) == "Succeeded" ? Verdict::Succeeded : Verdict::Failed;
 }
 
 // Follows the transitions, which ask for the phase of their own state only.
@@ -150,20 +174,21 @@ void RunRules::judge_machine(const Json& run, const Json& spec, const Family& fa
   std::string state = spec["steps"][0]["name"];
   for (int transitions = 0;; ++transitions) {
     const int visit = ++visits[state];
-    const auto children = children_of(family, state, false);
-    const auto child =
-        std::find_if(children.begin(), children.end(), [&](const Child* c) { return c->iteration == visit; });
-    if (child == children.end())
+    auto children = children_of(family, state, false);
+    children.erase(std::remove_if(children.begin(), children.end(),
+                                  [&](const Child* c) { return c->iteration != visit; }),
+                   children.end());
+    if (children.empty())
       return violated_(run, "ended without visit " + std::to_string(visit) + " of " + state);
     const auto& step = *std::find_if(spec["steps"].begin(), spec["steps"].end(),
                                      [&](const Json& other) { return other["name"] == state; });
+    const auto phase = phase_of(children);
     std::string next;
     for (const auto& transition : step.value("transitions", Json::array())) {
-      const bool holds = transition["when"] == "steps['" + state + "'].phase == '" + (*child)->phase + "'";
+      const bool holds = transition["when"] == "steps['" + state + "'].phase == '" + phase + "'";
       if (next.empty() && holds) next = transition["to"];
     }
-    const bool good =
-        (*child)->phase == "Succeeded" && (next.empty() || transitions < spec["maxTransitions"]);
+    const bool good = phase == "Succeeded" && (next.empty() || transitions < spec["maxTransitions"]);
     if (next.empty() || transitions >= spec["maxTransitions"]) {
       const std::string expected = good ? "Succeeded" : "Failed";
       if (text(run, "/status/phase") != expected)
@@ -191,13 +216,18 @@ void RunRules::judge_end(const Json& run, const Json& spec) {
   std::size_t standing = 0;
   const auto judge_step = [&](const Json& step) {
     const auto verdict = verdict_of(run, step, family, verdicts);
-    if (verdict == Verdict::Failed) failed_.insert({text(run, "/metadata/uid"), step["name"]});
+    // What was cancelled has not Failed, to those that wait for a failure.
+    const bool was_cancelled = phase_of(children_of(family, step["name"], false)) == "Cancelled";
+    if (verdict == Verdict::Failed && !was_cancelled) {
+      failed_.insert({text(run, "/metadata/uid"), step["name"]});
+    }
     failed = failed || (verdict == Verdict::Failed && !lets_on(step, false));
     verdicts[step["name"]] =
         verdict == Verdict::Failed && lets_on(step, false) ? Verdict::Succeeded : verdict;
     if (!step.contains("compensate")) return;
     for (const auto* child : children_of(family, step["name"], false)) {
-      to_undo += child->phase == "Succeeded" && !step.contains("repeat") ? 1 : 0;
+      const bool is_last = !step.contains("repeat") || child->iteration == 2;
+      to_undo += child->phase == "Succeeded" && is_last ? 1 : 0;
     }
     for (const auto* child : children_of(family, step["name"], true)) {
       ++(child->phase == "Succeeded" ? undone : standing);
@@ -205,10 +235,15 @@ void RunRules::judge_end(const Json& run, const Json& spec) {
   };
   for (const auto& step : spec["steps"]) judge_step(step);
   const bool steps_failed = failed;
+  const bool all_have_their_turn = !failed || spec.value("onFailure", "Abort") == "Continue";
+  for (const auto& step : spec["steps"]) {
+    if (all_have_their_turn && verdicts[step["name"]] == Verdict::NotMade) {
+      violated_(run, "ended without its step " + step["name"].get<std::string>());
+    }
+  }
   for (const auto& step : spec.value("finally", Json::array())) {
     judge_step(step);
-    if (verdicts[step["name"]] == Verdict::Hindered && children_of(family, step["name"], false).empty() &&
-        step.value("dependsOn", Json::array()).empty()) {
+    if (verdicts[step["name"]] == Verdict::NotMade) {
       violated_(run, "ended without its finally step " + step["name"].get<std::string>());
     }
   }

@@ -3,7 +3,7 @@
 //
 //   - no step, item, iteration or compensation is ever made twice, even when somebody deleted the first;
 //   - compensations come one after the other, the later the step ended the sooner it is undone;
-//   - a run ends in the phase that its definition and its children call for.
+//   - a run ends in the phase that its definition and its children call for, and no step is forgotten.
 //
 // Thread safety: as Observer. Errors: each finding is handed to `violated`.
 #pragma once
@@ -39,6 +39,7 @@ class RunRules {
     int iteration = 0;
     int round = 0;
     bool undo = false;
+    std::string name = {};
     std::string phase = {};
     std::string completed_at = {};
     bool deleted = false;
@@ -46,16 +47,18 @@ class RunRules {
   struct Family {
     std::map<std::string, Child> children;                // by uid
     std::vector<std::pair<std::string, int>> undo_order;  // step and round, as compensations were created
-    bool maimed = false;  // a child was deleted, or the run was retried: only the rules above hold
+    bool maimed = false;  // a child was deleted, or somebody began a further round: only the rules above hold
   };
-  // What the model says of a step: succeeded, failed, skipped (by its condition or a skipped dependency), or
-  // nothing certain.
-  enum class Verdict { Succeeded, Failed, Skipped, Hindered };
+  // What the model says of a step: succeeded, failed, skipped (by its condition or a skipped dependency),
+  // hindered by another one that did not succeed, or without a child although nothing of its own hinders it.
+  enum class Verdict { Succeeded, Failed, Skipped, Hindered, NotMade };
 
+  static bool has(const Family& family, const std::string& name);
   void judge_undo(const Json& task, const Child& undo, Family& family);
   void judge_machine(const Json& run, const Json& spec, const Family& family);
   Verdict verdict_of(const Json& run, const Json& step, const Family& family,
                      const std::map<std::string, Verdict>& others) const;
+  static std::string phase_of(const std::vector<const Child*>& children);
   static Verdict verdict_of_approval(const Json& run);
   static std::vector<const Child*> children_of(const Family& family, const std::string& step, bool undo);
 

@@ -40,6 +40,7 @@ class ScheduleRules {
  private:
   using Minute = std::int64_t;  // since 1970
   struct Run {
+    std::string name;
     WallTime created;
     std::optional<WallTime> ended = {};
     bool retried = false;  // by people, who may do that at any time

@@ -18,6 +18,7 @@
 #include "tests/fakes/fake_clock.h"
 #include "tests/simulation/agent.h"
 #include "tests/simulation/dice.h"
+#include "tests/simulation/leader_fence.h"
 #include "tests/simulation/observer.h"
 #include "tests/simulation/operator_process.h"
 #include "tests/simulation/people.h"
@@ -46,7 +47,7 @@ class Simulation {
       : options_(options),
         dice_(options.seed),
         clock_({.seed = dice_.seed()}),
-        observer_(prepared(), clock_),
+        observer_(prepared(), clock_, fence()),
         services_{clock_, dice_.seed(), dice_.between(1ms, 50ms), observer_} {}
 
   Outcome run();
@@ -60,6 +61,12 @@ class Simulation {
   fakes::FakeApiServer& prepared() {
     fakes::register_convoke_types(server_);
     return server_;
+  }
+  // In every other seed: with and without it nothing may break.
+  Observer::Admit fence() {
+    return [this](const fakes::WriteReview& write) {
+      return options_.seed % 2 == 0 ? fence_.review(write) : Status();
+    };
   }
   void set_up();
   void step();
@@ -88,6 +95,7 @@ class Simulation {
   const SimulationOptions options_;
   Dice dice_;
   fakes::FakeClock clock_;
+  LeaderFence fence_;
   fakes::FakeApiServer server_{clock_};
   Observer observer_;
   Services services_;

@@ -41,7 +41,7 @@ class Load:
         self._thread.join()
         assert self.failure is None, self.failure
 
-    def assert_all_done_once(self, runners, others=0, timeout=60):
+    def assert_all_done_once(self, runners, others=0, timeout=180):
         """All succeeded, at the first attempt, and the runners' journals show one start for each Task. `others`: Tasks that
         are not of the load."""
         self.stop()

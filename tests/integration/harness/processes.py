@@ -119,7 +119,7 @@ class Operator(Process):
             "serve": {"address": "127.0.0.1:0"},
             "log": {"level": "Debug", "format": "Json"},
             "leaderElection": {"enabled": True, "namespace": "convoke-system", "name": "convoke-operator",
-                               "leaseDuration": "5s", "renewDeadline": "3s", "retryPeriod": "500ms"},
+                               "leaseDuration": "6s", "renewDeadline": "5s", "retryPeriod": "500ms"},
         }, settings or {})
         self.volume = volume
         self.path = volume.path if volume else directory / f"{name}.yaml"
@@ -132,6 +132,12 @@ class Operator(Process):
         """Writes its file with these changes, which stay for later calls."""
         self.settings = merged(self.settings, changes)
         self.write_configuration(yaml.safe_dump(self.settings))
+
+    def reconfigure(self, changes):
+        """Hot changes of one that runs; returns when they have taken effect."""
+        before = self.metric("convoke_config_reload_total", result="success")
+        self.configure(changes)
+        wait_until(lambda: self.metric("convoke_config_reload_total", result="success") > before, 20, self.log_tail)
 
     def write_configuration(self, text):
         if self.volume:
@@ -156,7 +162,8 @@ class Operator(Process):
 
     def address(self):
         """Where it serves in this life; the operator logs the port that it was given."""
-        for line in self.log()[self.log_start:].splitlines():
+        log = self.log_path.read_bytes() if self.log_path.exists() else b""
+        for line in log[self.log_start:].decode(errors="replace").splitlines():
             try:
                 entry = json.loads(line)
             except ValueError:
@@ -166,7 +173,7 @@ class Operator(Process):
         return None
 
     def get(self, path):
-        with urllib.request.urlopen(f"http://{self.address()}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{self.address()}{path}", timeout=15) as answer:
             return answer.read().decode()
 
     def ready(self):
@@ -218,7 +225,7 @@ class Runner(Process):
         self.agent = name
         self.journal_path = directory / f"{name}.journal"
         config = {
-            "agent": {"name": name, "capacity": 4, "heartbeat": {"interval": "500ms", "timeout": "3s"}, **(agent or {})},
+            "agent": {"name": name, "capacity": 4, "heartbeat": {"interval": "500ms", "timeout": "10s"}, **(agent or {})},
             "shell": True,
             "killAfter": "2s",
             "progressInterval": "200ms",

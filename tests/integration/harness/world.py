@@ -14,6 +14,12 @@ OPERATOR_USER = "system:serviceaccount:convoke-system:convoke-operator"
 FINISHED = ("Succeeded", "Failed", "Cancelled")
 
 
+def filled_in(name):
+    """A file of policies for the operator of these tests, as the chart fills it in for its own."""
+    text = (FILES / name).read_text().replace("LEASE-NAMESPACE", "convoke-system").replace("LEASE-NAME", "convoke-operator")
+    return text.replace("OPERATOR-USER", OPERATOR_USER)
+
+
 class World:
     def __init__(self, cluster, directory):
         self.cluster = cluster
@@ -84,12 +90,12 @@ class World:
     def install(self):
         for name in ("operator-rbac.yaml", "agent-rbac.yaml", "admission-policies.yaml"):
             self.kubectl("apply", "--server-side", "-f", FILES / name)
+        self.kubectl("apply", "--server-side", "-f", "-", input=filled_in("operator-fence.yaml"))
         return self
 
-    def fence(self, namespace="convoke-system", name="convoke-operator"):
-        """What makes the API server refuse the writes of former leaders of that Lease."""
-        text = (FILES / "leader-fence.yaml").read_text().replace("LEASE-NAMESPACE", namespace).replace("LEASE-NAME", name)
-        self.kubectl("apply", "--server-side", "-f", "-", input=text)
+    def fence(self):
+        """What makes the API server refuse the writes of former leaders."""
+        self.kubectl("apply", "--server-side", "-f", "-", input=filled_in("leader-fence.yaml"))
         return self
 
     def operator(self, name="operator", settings=None, start=True, kubeconfig=None, **options):

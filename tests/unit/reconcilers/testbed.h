@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -77,9 +78,11 @@ class Testbed {
         client_metrics(registry, "fake"),
         client(*transport, world.clock, *random, client_metrics) {}
 
-  void add_controller(const std::string& name, runtime::Reconciler& reconciler, int workers = 4) {
-    controller = std::make_unique<runtime::Controller>(runtime::ControllerOptions{name, workers, {}},
-                                                       reconciler, world.clock, Logger(), registry);
+  void add_controller(const std::string& name, runtime::Reconciler& reconciler, int workers = 4,
+                      std::function<bool(const kube::ObjectKey&)> exists = {}) {
+    controller = std::make_unique<runtime::Controller>(
+        runtime::ControllerOptions{name, workers, {}, std::move(exists)}, reconciler, world.clock, Logger(),
+        registry);
   }
 
   template <class T>

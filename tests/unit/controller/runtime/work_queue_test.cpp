@@ -1,6 +1,8 @@
 #include "controller/runtime/work_queue.h"
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -18,6 +20,7 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 kube::ObjectKey key(const std::string& name) {
   return {"default", name};
@@ -50,6 +53,73 @@ class WorkQueueTest : public ::testing::Test {
   int ended = 0;
   std::vector<std::unique_ptr<Thread>> workers;
 };
+
+// --- Without workers ---
+
+TEST_F(WorkQueueTest, WhileHeldItKeepsNoMoreThanTwiceTheKeysWhoseObjectIsThere) {
+  std::set<std::string> objects;
+  queue.hold([&](const kube::ObjectKey& asked) { return objects.contains(asked.name); });
+  for (int i = 0; i < 100'000; ++i) {
+    const std::string name = std::to_string(i);
+    objects.insert(name);
+    queue.add(key(name));
+    if (i >= 1'000) {
+      const std::string gone = std::to_string(i - 1'000);
+      objects.erase(gone);
+      queue.add(key(gone));
+      queue.add_after(key("run-of-" + gone), 10s);
+    }
+    ASSERT_LE(queue.size(), 2 * 1'001U);
+  }
+  std::set<std::string> kept;
+  queue.release();
+  while (queue.size() > 0) {
+    kept.insert(queue.get()->name);
+  }
+  EXPECT_TRUE(std::includes(kept.begin(), kept.end(), objects.begin(), objects.end()));
+}
+
+TEST_F(WorkQueueTest, WhatWasNotedWhileHeldComesAfterWhatIsNewAndWaitedNoTime) {
+  EXPECT_FALSE(queue.is_held());
+  queue.hold({});
+  EXPECT_TRUE(queue.is_held());
+  queue.add(key("old"), kPriorityNormal);
+  queue.add(key("matched"), kPriorityHigh);
+  queue.add(key("matched"), kPriorityLow);
+  queue.add_after({"", "scheduler"}, 1h);
+  EXPECT_EQ(queue.size(), 3U);
+  EXPECT_THAT(metrics_text(), HasSubstr("workqueue_depth{controller=\"task\",name=\"task\"} 0"));
+  clock.advance(24h);
+  queue.release();
+  EXPECT_FALSE(queue.is_held());
+  queue.add(key("new"));
+  start_workers(1);
+  clock.settle();
+  EXPECT_THAT(names, UnorderedElementsAre("matched", "new", "old", "scheduler"));
+  EXPECT_THAT((std::vector(names.begin(), names.begin() + 2)), ElementsAre("matched", "new"));
+  EXPECT_THAT(metrics_text(),
+              HasSubstr("workqueue_queue_duration_seconds_sum{controller=\"task\",name=\"task\"} 0\n"));
+}
+
+TEST_F(WorkQueueTest, AKeyOfNoObjectIsKeptWhileHeld) {
+  queue.hold([](const kube::ObjectKey&) { return false; });
+  queue.add({"", "scheduler"});
+  for (int i = 0; i < 1'000; ++i) {
+    queue.add(key(std::to_string(i)));
+  }
+  EXPECT_LE(queue.size(), 100U);
+  queue.release();
+  EXPECT_EQ(queue.get()->namespace_, "");
+}
+
+TEST_F(WorkQueueTest, AQueueThatIsShutDownWhileHeldHandsNothingOut) {
+  queue.hold({});
+  queue.add(key("a"));
+  queue.shut_down();
+  queue.release();
+  EXPECT_EQ(queue.get(), std::nullopt);
+  EXPECT_EQ(queue.size(), 0U);
+}
 
 // --- Shutting down ---
 

@@ -1,10 +1,11 @@
 #include "programs/kubectl-convoke/change.h"
 
+#include <tuple>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "programs/kubectl-convoke/json_view.h"
-#include "programs/kubectl-convoke/start.h"
 #include "tests/unit/programs/kubectl-convoke/plugin_world.h"
 
 namespace convoke::plugin {
@@ -29,6 +30,39 @@ TEST_F(ChangeTest, CancelWritesTheReasonOnceAndKeepsTheFirst) {
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(text_at(world_.get(api::kWorkflowRun, "r"), "/spec/cancel/reason"), "too slow");
   EXPECT_THAT(world_.out.str(), HasSubstr("was cancelled already"));
+}
+
+TEST_F(ChangeTest, CancelMayBeForcedLater) {
+  world_.put(api::kWorkflowRun, "r", {{"workflowName", "w"}}, kRunning);
+  ASSERT_TRUE(cancel(world_.context(), {"r", "too slow", {}}));
+  const auto forced = cancel(world_.context(), {"r", "", {}, true});
+  ASSERT_TRUE(forced) << forced.error().message;
+  EXPECT_EQ(world_.get(api::kWorkflowRun, "r")["spec"]["cancel"],
+            Json({{"reason", "too slow"}, {"force", true}}));
+  EXPECT_THAT(world_.out.str(), HasSubstr("is being cancelled, and finally with it"));
+  world_.put(api::kTask, "t", {{"type", "x"}}, kRunning);
+  EXPECT_FALSE(cancel(world_.context(), {"task/t", "", {}, true}));
+}
+
+TEST_F(ChangeTest, ARunThatIsBeingCancelledMayBeUndoneAfterAll) {
+  world_.put(api::kWorkflowRun, "r", {{"workflowName", "w"}}, kRunning);
+  ASSERT_TRUE(cancel(world_.context(), {"r", "too slow", {}}));
+  const auto undone = cancel(world_.context(), {"r", "", true});
+  ASSERT_TRUE(undone) << undone.error().message;
+  EXPECT_EQ(world_.get(api::kWorkflowRun, "r")["spec"]["cancel"],
+            Json({{"reason", "too slow"}, {"compensate", true}}));
+  EXPECT_THAT(world_.out.str(), HasSubstr("was cancelled already; what it has done is undone now too"));
+  ASSERT_TRUE(cancel(world_.context(), {"r", "", false}));
+  EXPECT_EQ(value_at(world_.get(api::kWorkflowRun, "r"), "/spec/cancel/compensate"), false);
+}
+
+TEST_F(ChangeTest, WhatIsBeingUndoneGoesOn) {
+  const Json cancelled = {{"workflowName", "w"}, {"cancel", {{"compensate", true}}}};
+  world_.put(api::kWorkflowRun, "r", cancelled, {{"phase", "Compensating"}});
+  const auto done = cancel(world_.context(), {"r", "", false});
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().message, HasSubstr("is being undone"));
+  EXPECT_EQ(world_.get(api::kWorkflowRun, "r")["spec"], cancelled);
 }
 
 TEST_F(ChangeTest, WhatHasEndedIsNotCancelled) {
@@ -68,6 +102,27 @@ TEST_F(ChangeTest, RetryGoesToTheNextRoundOfARunThatFailed) {
 TEST_F(ChangeTest, ARunThatGoesOnIsNotRetried) {
   world_.put(api::kWorkflowRun, "r", {{"workflowName", "w"}}, kRunning);
   EXPECT_FALSE(retry(world_.context(), {"r", {}}));
+}
+
+TEST_F(ChangeTest, ARunThatTheOperatorWouldNeverRetryIsRefusedWithWhatToDo) {
+  const Json steps = Json::array({{{"name", "a"}, {"phase", "Succeeded"}}});
+  const Json spec = {{"workflowName", "w"}};
+  Json cancelled = spec;
+  cancelled["cancel"] = {{"reason", "no"}};
+  const std::vector<std::tuple<Json, Json, const char*>> runs = {
+      {spec, {{"phase", "Succeeded"}, {"steps", steps}}, "run/r succeeded"},
+      {cancelled, {{"phase", "Cancelled"}, {"steps", steps}}, "run/r was cancelled"},
+      {spec, {{"phase", "Failed"}, {"reason", "InvalidParameters"}}, "run/r never started"},
+      {spec,
+       {{"phase", "Failed"}, {"reason", "StatusTooLarge"}, {"steps", steps}},
+       "a status that did not fit"}};
+  for (const auto& [its_spec, status, why] : runs) {
+    world_.put(api::kWorkflowRun, "r", its_spec, status);
+    const auto done = retry(world_.context(), {"r", {"a"}});
+    ASSERT_FALSE(done) << why;
+    EXPECT_THAT(done.error().message, AllOf(HasSubstr(why), HasSubstr("kubectl convoke rerun r")));
+    EXPECT_FALSE(world_.get(api::kWorkflowRun, "r")["spec"].contains("retryFrom")) << why;
+  }
 }
 
 TEST_F(ChangeTest, ANameThatIsWrongIsAnsweredWithTheOneThatIsSimilar) {
@@ -140,40 +195,6 @@ TEST_F(ApprovalTest, ARunThatWaitsForNobodySaysSo) {
   put_run({});
   EXPECT_THAT(decide_approval(world_.context(), {"r", "", true, ""}).error().message,
               HasSubstr("waits for no approval"));
-}
-
-class StartTest : public ChangeTest {
- protected:
-  void SetUp() override {
-    world_.put(api::kWorkflow, "w",
-               {{"parameters",
-                 {{{"name", "who"}, {"required", true}},
-                  {{"name", "count"}, {"type", "Number"}, {"default", 1}},
-                  {{"name", "list"}, {"type", "Array"}}}},
-                {"steps", {{{"name", "a"}, {"task", {{"type", "t"}}}}}}});
-  }
-  Result<int> start(std::vector<std::string> parameters) {
-    StartRequest request;
-    request.workflow = "w";
-    request.parameters = std::move(parameters);
-    return start_run(world_.context(), request, {});
-  }
-};
-
-TEST_F(StartTest, ParametersHaveTheTypesThatTheWorkflowSays) {
-  ASSERT_TRUE(start({"who=007", "count=2", "list=[a, 1]"}));
-  const auto runs = world_.server.objects(api::kWorkflowRun);
-  ASSERT_EQ(runs.size(), 1U);
-  EXPECT_EQ(runs[0]["spec"]["parameters"], Json::parse(R"({"who": "007", "count": 2, "list": ["a", 1]})"));
-  EXPECT_TRUE(name_of(runs[0]).starts_with("w-"));
-}
-
-TEST_F(StartTest, WrongParametersCreateNothing) {
-  EXPECT_THAT(start({"count=2"}).error().message, HasSubstr("who: is required"));
-  EXPECT_THAT(start({"who=x", "cuont=2"}).error().message, HasSubstr("did you mean \"count\"?"));
-  EXPECT_THAT(start({"who=x", "count=many"}).error().message, HasSubstr("expected a value of type Number"));
-  EXPECT_THAT(start({"who"}).error().message, HasSubstr("write name=value"));
-  EXPECT_TRUE(world_.server.objects(api::kWorkflowRun).empty());
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ Result<Invocation> read(std::vector<const char*> arguments) {
 
 TEST(CommandLine, EveryCommandHasHelp) {
   for (const char* command : {"tree", "watch", "graph", "why", "approve", "reject", "cancel", "suspend",
-                              "resume", "retry", "run", "lint", "plan"}) {
+                              "resume", "retry", "rerun", "run", "lint", "plan"}) {
     EXPECT_THAT(read({"--help"})->print, HasSubstr(command));
     const auto invocation = read({command, "--help"});
     ASSERT_TRUE(invocation) << command;
@@ -36,6 +36,24 @@ TEST(CommandLine, ReadsParametersAndFlags) {
   EXPECT_TRUE(run->json());
 }
 
+TEST(CommandLine, AFlagTakesOneValueAndLeavesTheArgumentBehindIt) {
+  const auto run = read({"run", "-p", "env=prod", "deploy", "--wait"});
+  ASSERT_TRUE(run) << run.error().message;
+  EXPECT_EQ(run->target, "deploy");
+  EXPECT_THAT(run->parameters, ElementsAre("env=prod"));
+  const auto plan = read({"plan", "-p", "a=1", "-p", "b=2", "f.yaml", "g.yaml"});
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_THAT(plan->parameters, ElementsAre("a=1", "b=2"));
+  EXPECT_THAT(plan->files, ElementsAre("f.yaml", "g.yaml"));
+  const auto rerun = read({"rerun", "-p", "a=1", "r"});
+  ASSERT_TRUE(rerun) << rerun.error().message;
+  EXPECT_EQ(rerun->target, "r");
+  const auto retry = read({"retry", "--step", "a", "--step", "b", "r"});
+  ASSERT_TRUE(retry) << retry.error().message;
+  EXPECT_EQ(retry->target, "r");
+  EXPECT_THAT(retry->steps, ElementsAre("a", "b"));
+}
+
 TEST(CommandLine, CompensateIsAskedForOrAgainst) {
   EXPECT_FALSE(read({"cancel", "r"})->compensate.has_value());
   EXPECT_EQ(read({"cancel", "r", "--compensate", "false"})->compensate, false);
@@ -46,6 +64,27 @@ TEST(CommandLine, MistakesPointToTheHelp) {
            {}, {"tre"}, {"why"}, {"graph"}, {"tree", "-o", "xml"}, {"tree", "r", "-A"}, {"lint"}}) {
     EXPECT_FALSE(read(wrong));
   }
+}
+
+TEST(CommandLine, AnUnknownCommandIsNamedWithTheOneThatWasMeant) {
+  EXPECT_EQ(read({"lnt", "x"}).error().message,
+            "there is no command \"lnt\"; did you mean \"lint\"? (see --help)");
+  EXPECT_THAT(read({"frobnicate"}).error().message,
+              HasSubstr("there is no command \"frobnicate\"; there are "));
+}
+
+TEST(CommandLine, RerunTakesTheFlagsOfRunAndOneRevision) {
+  EXPECT_FALSE(read({"rerun"}));
+  EXPECT_FALSE(read({"rerun", "r", "--revision", "w-1", "--same-revision"}));
+  const auto rerun = read({"rerun", "r", "-p", "a=1", "--name", "n", "--same-revision", "-w", "--dry-run"});
+  ASSERT_TRUE(rerun) << rerun.error().message;
+  EXPECT_EQ(rerun->command, Command::Rerun);
+  EXPECT_THAT(rerun->parameters, ElementsAre("a=1"));
+  EXPECT_TRUE(rerun->same_revision && rerun->wait && rerun->dry_run);
+}
+
+TEST(CommandLine, CancelSaysThatNothingIsUndoneByDefault) {
+  EXPECT_THAT(read({"cancel", "--help"})->print, HasSubstr("Empty: nothing is undone"));
 }
 
 }  // namespace

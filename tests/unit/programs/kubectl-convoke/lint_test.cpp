@@ -1,50 +1,47 @@
 #include "programs/kubectl-convoke/lint.h"
 
 #include <filesystem>
+#include <fstream>
 #include <sstream>
+#include <streambuf>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "tests/unit/controller/kube/temp_directory.h"
+#include "tests/unit/programs/kubectl-convoke/lint_texts.h"
 
 namespace convoke::plugin {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::Contains;
 using ::testing::ElementsAre;
-using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
+using texts::lint;
+using texts::object;
+using texts::told;
+using texts::workflow;
 
-std::string told(const Finding& finding) {
-  return std::to_string(finding.position.line) +
-         (finding.severity == Severity::Error ? " error " : " warning ") + finding.field + ": " +
-         finding.message;
+struct Answer {
+  int status;
+  std::string text;
+  Json json() const { return Json::parse(text); }
+};
+
+Answer run(std::vector<std::string> files, const std::string& input = "", bool json = false,
+           bool strict = false) {
+  std::istringstream in(input);
+  std::ostringstream out;
+  std::ostringstream err;
+  const auto status = run_lint({std::move(files), strict, json}, {}, in, out, err);
+  EXPECT_TRUE(status);
+  return {status ? *status : -1, out.str()};
 }
 
-std::vector<std::string> lint(const std::string& text) {
-  std::istringstream in(text);
-  std::vector<Finding> findings;
-  const auto manifests = read_manifests({"-"}, in, findings);
-  EXPECT_TRUE(manifests);
-  const auto report = check_manifests(*manifests);
-  findings.insert(findings.end(), report.findings.begin(), report.findings.end());
-  std::vector<std::string> lines;
-  for (const auto& finding : findings) lines.push_back(told(finding));
-  return lines;
-}
-
-constexpr char kWorkflow[] = R"(apiVersion: convoke.dev/v1alpha1
-kind: Workflow
-metadata: {name: build}
-spec:
-  triggers: []
-  steps:
-)";
-
-std::string workflow(const std::string& steps) {
-  return kWorkflow + steps;
-}
+const std::string kGood = object("Task", "{name: t}", "{type: x}");
+const std::string kBad = object("Task", "{name: bad}", "{typ: x}");
 
 TEST(Lint, SaysNothingOfTheSamples) {
   std::vector<std::string> files;
@@ -55,130 +52,102 @@ TEST(Lint, SaysNothingOfTheSamples) {
   }
   ASSERT_GE(files.size(), 4U);
   std::istringstream in;
-  std::vector<Finding> unreadable;
-  const auto manifests = read_manifests(files, in, unreadable);
-  ASSERT_TRUE(manifests);
-  const auto report = check_manifests(*manifests);
+  const auto read = read_manifests(files, in);
+  const auto report = check_manifests(read.manifests);
   EXPECT_GE(report.checked, 4);
   for (const auto& finding : report.findings) {
     EXPECT_NE(finding.severity, Severity::Error) << finding.file << ":" << told(finding);
   }
-  EXPECT_THAT(unreadable, IsEmpty());
-}
-
-TEST(Lint, AnUnknownFieldHasItsLineAndTheNameThatWasMeant) {
-  EXPECT_THAT(
-      lint(workflow("  - name: a\n    task: {type: shell}\n    dependOn: [b]\n")),
-      ElementsAre("9 error spec.steps[0].dependOn: unknown field \"dependOn\"; did you mean \"dependsOn\"?"));
-}
-
-TEST(Lint, TheOperatorsOwnCheckFindsACycle) {
-  EXPECT_THAT(
-      lint(workflow("  - {name: a, task: {type: t}, dependsOn: [b]}\n"
-                    "  - {name: b, task: {type: t}, dependsOn: [a]}\n")),
-      ElementsAre(AllOf(HasSubstr("7 error spec.steps[a].dependsOn: cycle"), HasSubstr("a → b → a"))));
-}
-
-TEST(Lint, AnExpressionThatNamesNoStepIsFoundAtItsStep) {
-  EXPECT_THAT(lint(workflow("  - name: a\n    task: {type: t, parameters: {x: \"$(steps.b.outputs.y)\"}}\n")),
-              ElementsAre(HasSubstr("8 error spec.steps[a].task")));
-}
-
-TEST(Lint, AWrongTypeIsSaidOnceAndWithARemedy) {
-  EXPECT_THAT(
-      lint(workflow("  - name: yes\n    task: {type: t}\n")),
-      ElementsAre("7 error spec.steps[0].name: must be of type string, not boolean: put it in quotes"));
-}
-
-TEST(Lint, ARuleOfTheSchemaSaysItsMessage) {
-  EXPECT_THAT(lint("apiVersion: convoke.dev/v1alpha1\nkind: WorkflowRun\nmetadata: {name: r}\nspec: {}\n"),
-              Contains(HasSubstr("exactly one of workflowName and workflowSpec")));
-}
-
-TEST(Lint, AKindThatDoesNotExistIsNamedWithTheOneThatDoes) {
-  EXPECT_THAT(lint("apiVersion: convoke.dev/v1alpha1\nkind: Workflw\nmetadata: {name: r}\n"),
-              ElementsAre(AllOf(HasSubstr("2 error kind"), HasSubstr("did you mean Workflow?"))));
-}
-
-TEST(Lint, ARunIsCheckedAgainstTheParametersOfAWorkflowBesideIt) {
-  EXPECT_THAT(lint(workflow("  - {name: a, task: {type: t}}\n") +
-                   "---\napiVersion: convoke.dev/v1alpha1\nkind: WorkflowRun\nmetadata: {name: r}\n"
-                   "spec:\n  workflowName: build\n  parameters:\n    speed: 3\n"),
-              ElementsAre("15 error spec.parameters.speed: the workflow has no such parameter"));
-}
-
-TEST(Lint, ATaskTypeThatNoAgentBesideItCanDoIsAWarning) {
-  EXPECT_THAT(
-      lint("apiVersion: convoke.dev/v1alpha1\nkind: Agent\nmetadata: {name: a}\n"
-           "spec: {type: builder, capabilities: [compile]}\n---\n"
-           "apiVersion: convoke.dev/v1alpha1\nkind: Task\nmetadata: {name: t}\nspec: {type: compil}\n"),
-      ElementsAre(AllOf(HasSubstr("warning spec.type"), HasSubstr("did you mean \"compile\""))));
-}
-
-TEST(Lint, AStepThatOutlivesItsRunIsAWarning) {
-  EXPECT_THAT(lint(workflow("  - name: a\n    task: {type: t}\n    timeout: 5h\n")),
-              ElementsAre(AllOf(HasSubstr("9 warning spec.steps[0].timeout"), HasSubstr("1h"))));
-}
-
-TEST(Lint, AnAgentWithoutATypeIsAWarning) {
-  EXPECT_THAT(
-      lint("apiVersion: convoke.dev/v1alpha1\nkind: Agent\nmetadata: {name: a}\nspec: {capabilities: [x]}\n"),
-      ElementsAre(HasSubstr("warning spec: the agent has no type")));
+  EXPECT_THAT(read.findings, IsEmpty());
+  EXPECT_EQ(run({CONVOKE_SAMPLES}).status, 0);
 }
 
 TEST(Lint, WhatIsNoYamlIsAFindingWithItsLine) {
   EXPECT_THAT(lint("a: [\nb"), ElementsAre(HasSubstr("this is not YAML")));
+  EXPECT_THAT(run({"-"}, "a: [\nb").text, testing::StartsWith("-:3:1: error: this is not YAML"));
+  EXPECT_THAT(lint("kind: Task\n...\n,\n"), ElementsAre(HasSubstr("this is not YAML")));
 }
 
-TEST(Lint, TwoObjectsOfOneNameAreAnError) {
-  const std::string task =
-      "apiVersion: convoke.dev/v1alpha1\nkind: Task\nmetadata: {name: t}\nspec: {type: x}\n";
-  EXPECT_THAT(lint(task + "---\n" + task),
-              ElementsAre(HasSubstr("there is another Task of this name in -:3")));
-}
-
-TEST(Lint, ItemsOfAListAndKeysThatStandTwiceAreSeen) {
-  EXPECT_THAT(lint("apiVersion: v1\nkind: List\nitems:\n- apiVersion: convoke.dev/v1alpha1\n  kind: Task\n"
-                   "  metadata: {name: t}\n  spec:\n    type: x\n    type: y\n"),
-              Contains(HasSubstr("9 error : the key \"type\" is there twice")));
+TEST(Lint, OneDocumentThatIsNoYamlDoesNotHideTheOthers) {
+  EXPECT_THAT(lint(kBad + "---\na: {b\n---\n" + kBad),
+              ElementsAre(HasSubstr("4 error : this is not YAML"), HasSubstr("1 error spec: the field"),
+                          HasSubstr("1 error spec.typ: unknown"),
+                          HasSubstr("5 error metadata.name: there is another"),
+                          HasSubstr("5 error spec: the field"), HasSubstr("5 error spec.typ")));
 }
 
 TEST(Lint, ObjectsOfOthersAreCountedOnly) {
-  std::istringstream in("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n");
-  std::ostringstream out;
-  std::ostringstream err;
-  LintOptions options;
-  options.files = {"-"};
-  options.json = true;
-  const auto status = run_lint(options, {}, in, out, err);
-  ASSERT_TRUE(status);
-  EXPECT_EQ(*status, 0);
-  EXPECT_EQ(Json::parse(out.str())["skipped"], 1);
+  const auto answer = run({"-"}, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n", true);
+  EXPECT_EQ(answer.status, 0);
+  EXPECT_EQ(answer.json()["skipped"], 1);
 }
 
 TEST(Lint, ExitStatusIsOneOnErrorsAndWithStrictOnWarnings) {
   const std::string text = workflow("  - name: a\n    task: {type: t}\n    timeout: 5h\n");
-  for (const bool strict : {false, true}) {
-    std::istringstream in(text);
-    std::ostringstream out;
-    std::ostringstream err;
-    LintOptions options;
-    options.files = {"-"};
-    options.strict = strict;
-    const auto status = run_lint(options, {}, in, out, err);
-    ASSERT_TRUE(status);
-    EXPECT_EQ(*status, strict ? 1 : 0);
+  EXPECT_EQ(run({"-"}, text).status, 0);
+  EXPECT_EQ(run({"-"}, text, false, true).status, 1);
+  EXPECT_EQ(run({"-"}, kBad).status, 1);
+}
+
+TEST(Lint, WhereThereIsNoObjectAtAllIsAnError) {
+  for (const char* text : {"", "# nothing\n", "---\n---\n"}) {
+    const auto answer = run({"-"}, text);
+    EXPECT_EQ(answer.status, 1);
+    EXPECT_EQ(answer.text, "-: error: there is no object in it\n");
   }
 }
 
-TEST(Lint, PathsOfTheOperatorBecomePointers) {
-  const Json object =
-      Json::parse(R"({"spec": {"steps": [{"name": "a"}, {"name": "b", "task": {"type": "x"}}]}})");
-  EXPECT_EQ(pointer_of(object, "spec.steps[b].task.type"), "/spec/steps/1/task/type");
-  EXPECT_EQ(pointer_of(object, "spec.steps[0].name"), "/spec/steps/0/name");
-  EXPECT_EQ(pointer_of(object, "spec.steps[b].retry.limit"), "/spec/steps/1");
-  EXPECT_EQ(pointer_of(object, "nonsense"), "");
-  EXPECT_EQ(field_of("/spec/steps/1/task"), "spec.steps[1].task");
+TEST(Lint, AFolderStandsForTheManifestsInIt) {
+  const kube::TempDirectory folder;
+  std::filesystem::create_directories(folder.path() + "/b/.git");
+  std::ofstream(folder.path() + "/z.yaml") << kBad;
+  std::ofstream(folder.path() + "/b/y.json") << R"({"apiVersion": "convoke.dev/v1alpha1", "kind": "Tsk"})";
+  std::ofstream(folder.path() + "/b/.git/x.yaml") << kBad;
+  std::ofstream(folder.path() + "/values.yaml") << "replicas: 3\n";
+  std::ofstream(folder.path() + "/README.md") << "a: [";
+  const auto answer = run({folder.path()}, "", true);
+  EXPECT_EQ(answer.status, 1);
+  std::vector<std::string> files;
+  const auto json = answer.json();
+  for (const auto& finding : json["findings"]) files.push_back(finding["file"]);
+  EXPECT_THAT(files,
+              ElementsAre(folder.path() + "/b/y.json", folder.path() + "/z.yaml", folder.path() + "/z.yaml"));
+}
+
+TEST(Lint, AFileThatCannotBeReadDoesNotHideTheOthers) {
+  const auto answer = run({"/no/such/file", "-"}, kBad, true);
+  EXPECT_EQ(answer.status, 2);
+  const auto findings = answer.json()["findings"];
+  ASSERT_EQ(findings.size(), 3U);
+  EXPECT_EQ(findings[0]["file"], "-");
+  EXPECT_EQ(findings[2]["file"], "/no/such/file");
+  EXPECT_THAT(findings[2]["message"].get<std::string>(), testing::StartsWith("cannot be read"));
+  EXPECT_EQ(run({"/no/such/file", "-"}, kGood).status, 2);
+}
+
+// A device that fails in the middle.
+class BrokenBuffer : public std::streambuf {
+  int_type underflow() override { throw std::ios_base::failure("broken"); }
+};
+
+TEST(Lint, AStreamThatBreaksIsAnErrorAndNoCrash) {
+  BrokenBuffer buffer;
+  std::istream in(&buffer);
+  std::ostringstream out;
+  std::ostringstream err;
+  const auto status = run_lint({{"-"}, false, false}, {}, in, out, err);
+  ASSERT_TRUE(status);
+  EXPECT_EQ(*status, 2);
+  EXPECT_THAT(out.str(), HasSubstr("cannot be read"));
+}
+
+TEST(Lint, BytesThatAreNoTextNeverReachTheTerminal) {
+  const auto answer = run({"-", "\xE9.yaml"}, "a: caf\xE9\n");
+  EXPECT_EQ(answer.status, 2);
+  EXPECT_THAT(answer.text,
+              AllOf(HasSubstr("-:1:7: error: the byte 0xe9 is not UTF-8"), Not(HasSubstr("\xE9"))));
+  EXPECT_THAT(run({"-"}, "a: \"\\é\"\n").text, Not(HasSubstr("\xC3\n")));
+  EXPECT_THAT(run({"-"}, "a: \"x\x1b[31m\"\n").text, Not(HasSubstr("\x1b")));
 }
 
 }  // namespace

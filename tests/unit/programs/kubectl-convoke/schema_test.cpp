@@ -60,13 +60,23 @@ TEST(Schema, BoundsEnumsAndPatternsAreChecked) {
   EXPECT_THAT(problems("Task", R"({"type": "t", "delivery": "AtMostOnec"})"),
               ElementsAre(HasSubstr("did you mean AtMostOnce?")));
   EXPECT_THAT(problems("Task", R"({"type": "t", "timeout": "soon"})"),
-              testing::Contains(HasSubstr("does not match")));
+              ElementsAre("/spec/timeout \"soon\" is not a duration such as \"90s\", \"5m\" or \"1h30m\""));
+  EXPECT_THAT(problems("Workflow", R"({"steps": []})"), ElementsAre("/spec/steps needs at least 1 item"));
   EXPECT_THAT(problems("Task", R"({})"), ElementsAre(HasSubstr("\"type\" is missing")));
 }
 
 TEST(Schema, KeysOfAListMapAreUnique) {
   EXPECT_THAT(problems("Task", R"({"type": "t", "locks": [{"name": "a"}, {"name": "a"}]})"),
               ElementsAre(HasSubstr("/spec/locks/1 is there twice: name \"a\"")));
+}
+
+TEST(Schema, NullIsAsGoodAsAbsentWhereNoneIsAllowed) {
+  EXPECT_THAT(problems("Task", R"({"type": "t", "title": null, "priority": null, "retry": {"limit": null},
+                                   "requires": {"agentSelector": {"matchLabels": {"a": null, "b": "c"}}}})"),
+              IsEmpty());
+  EXPECT_THAT(problems("Task", R"({"type": null})"), ElementsAre(HasSubstr("\"type\" is missing")));
+  EXPECT_THAT(problems("Task", R"({"type": "t", "requires": {"capabilities": [null]}})"),
+              ElementsAre(HasSubstr("/spec/requires/capabilities/0")));
 }
 
 TEST(Schema, FreeFormPartsTakeAnything) {

@@ -135,6 +135,36 @@ TEST(Why, AFailedRunNamesTheStepAndHowToTryAgain) {
   EXPECT_THAT(why.actions, ElementsAre(HasSubstr("kubectl convoke retry r")));
 }
 
+TEST(Why, ARunThatCannotBeRetriedNamesTheWayThatThereIs) {
+  const auto why = explain_run(
+      run({{"cancel", {{"reason", "no"}}}}, {{"phase", "Cancelled"},
+                                             {"reason", "Cancelled"},
+                                             {"steps", {{{"name", "after"}, {"phase", "Cancelled"}}}}}),
+      kSpec, {}, {}, kNow);
+  EXPECT_THAT(why.actions,
+              ElementsAre(AllOf(HasSubstr("It was cancelled"), HasSubstr("kubectl convoke rerun r"))));
+}
+
+// A status of many rows drops the names of Tasks that ended.
+TEST(Why, AFailedStepWhoseTaskIsNotNamedStillShowsIt) {
+  World world;
+  const auto add = [&world](const std::string& name, const Json& labels) {
+    Json& object = world.tasks[name] = task({{"type", "t"}}, {{"phase", "Failed"}, {"agentName", "builder"}});
+    object["metadata"]["name"] = name;
+    object["metadata"]["labels"] = labels;
+    object["metadata"]["ownerReferences"] = {{{"uid", "run-uid"}, {"controller", true}}};
+  };
+  add("r-after", {{"convoke.dev/step", "after"}});
+  add("r-after-r1", {{"convoke.dev/step", "after"}, {"convoke.dev/round", "1"}});
+  add("r-after-undo", {{"convoke.dev/step", "after"}, {"convoke.dev/undo", "true"}});
+  Json failed = run({}, {{"phase", "Failed"},
+                         {"reason", "StepFailed"},
+                         {"steps", {{{"name", "after"}, {"phase", "Failed"}, {"round", 1}}}}});
+  failed["metadata"]["uid"] = "run-uid";
+  EXPECT_THAT(explain_run(failed, kSpec, world, {}, kNow).because,
+              Contains(HasSubstr("Step \"after\" failed (task/r-after-r1, ")));
+}
+
 TEST(Why, WithoutADefinitionARunStillSaysWhatItKnows) {
   const auto why =
       explain_run(run({}, {{"phase", "Running"}, {"steps", {{{"name", "x"}, {"phase", "Pending"}}}}}), Json(),

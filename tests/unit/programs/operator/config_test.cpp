@@ -106,6 +106,8 @@ TEST(OperatorConfigYaml, TextThatIsNotYamlIsNamedWithItsLine) {
 TEST(OperatorConfigYaml, OnlyOneMapOfKeysIsAccepted) {
   EXPECT_EQ(yaml_mistakes("- drain"), "c.yaml:1:1: the configuration is not a map of keys");
   EXPECT_EQ(yaml_mistakes("drain: 1s\n---\ndrain: 2s\n"), "c.yaml: more than one YAML document");
+  EXPECT_EQ(yaml_mistakes(", drain: 1s\n"),
+            "c.yaml:1:1: this is not YAML: a document cannot begin with this");
   EXPECT_THAT(yaml_mistakes("[a]: b\n"), HasSubstr("there is no such key"));
 }
 

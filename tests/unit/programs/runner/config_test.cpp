@@ -85,6 +85,10 @@ TEST(RunnerConfig, TextThatIsNotYamlIsNamedWithItsLine) {
   EXPECT_THAT(error_of("agent: {name: a\n  b"), AllOf(HasSubstr("agent.yaml:"), HasSubstr("not YAML")));
 }
 
+TEST(RunnerConfig, ASecondDocumentIsNotLostInSilence) {
+  EXPECT_EQ(error_of("agent: {name: a}\n---\nshell: true\n"), "agent.yaml: more than one YAML document");
+}
+
 TEST(RunnerConfig, AnAgentWithoutANameOrWithoutWorkIsRefused) {
   const ConfigFile nameless("shell: true");
   EXPECT_THAT(load({"--config", nameless.path()}).error().message, HasSubstr("agent.name: is missing"));

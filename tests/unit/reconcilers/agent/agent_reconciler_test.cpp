@@ -22,18 +22,23 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 struct AgentOperator : Testbed {
-  explicit AgentOperator(World& the_world, std::uint64_t seed = 7) : Testbed(the_world, seed) {
+  explicit AgentOperator(World& the_world, std::uint64_t seed = 7, bool leads = true)
+      : Testbed(the_world, seed) {
     add_controller("agent", reconciler);
     reconciler.watch(controller->queue());
     add_reflector(kAgent, caches.agents);
     add_reflector(kube::kLease, caches.heartbeats, api::label::kAgent);
     add_reflector(kTask, caches.tasks);
     sync();
+    if (leads) lead();
+  }
+  ~AgentOperator() { stop(); }
+
+  void lead() {
     reconciler.start();
     controller->start();
     world.clock.settle();
   }
-  ~AgentOperator() { stop(); }
 
   AgentReconciler reconciler{{client, caches, world.clock, world.events, registry}, Logger()};
 };
@@ -202,6 +207,21 @@ TEST_F(AgentReconcilerTest, WhileTheApiIsAwaySilenceProvesNothing) {
   EXPECT_EQ(phase("a"), "Offline");
 }
 
+TEST_F(AgentReconcilerTest, AnApiThatAnswersLateKeptTheAgentWaitingToo) {
+  AgentOperator op(world);
+  create_agent("a");
+  beat("a");
+  settle();
+  world.clock.advance(89s);
+  world.server.set_latency(4s);
+  world.clock.advance(6s);
+  world.server.set_latency(0s);
+  world.clock.advance(50s);
+  EXPECT_EQ(phase("a"), "Ready") << "it gets its time to come back";
+  world.clock.advance(2min);
+  EXPECT_EQ(phase("a"), "Offline");
+}
+
 TEST_F(AgentReconcilerTest, ANewOperatorBelievesNeitherInOldHeartbeatsNorInOldSilence) {
   {
     AgentOperator first(world);
@@ -222,6 +242,27 @@ TEST_F(AgentReconcilerTest, ANewOperatorBelievesNeitherInOldHeartbeatsNorInOldSi
   EXPECT_EQ(phase("alive"), "Ready");
   world.clock.advance(10s);
   EXPECT_EQ(phase("alive"), "Offline");
+}
+
+TEST_F(AgentReconcilerTest, AStandbyRemembersNothingOfAnAgentThatIsGone) {
+  AgentOperator standby(world, 8, false);
+  create_agent("a");
+  beat("a");
+  settle();
+  world.server.remove(kube::kLease, {"default", "convoke-agent-a"});
+  settle();
+  world.server.remove(kAgent, {"default", "a"});
+  settle();
+  world.clock.advance(1h);
+  world.server.put(kAgent, {{"metadata", metadata("a")},
+                            {"spec", {{"capabilities", {"compile"}}}},
+                            {"status", {{"phase", "Ready"}}}});
+  settle();
+  standby.lead();
+  world.clock.advance(80s);
+  EXPECT_EQ(phase("a"), "Ready") << "the silence of the former one is not its own";
+  world.clock.advance(20s);
+  EXPECT_EQ(phase("a"), "Offline");
 }
 
 TEST_F(AgentReconcilerTest, AnAgentThatVanishedWithItsLeaseWhileNobodyLookedGoesOffline) {

@@ -57,6 +57,14 @@ TEST_F(AttemptLedgerTest, WhatTheLeaderSawToEndCountsWhateverItsClockSays) {
   EXPECT_THAT(uncounted(), IsEmpty());
 }
 
+TEST_F(AttemptLedgerTest, AnAttemptThatIsForgottenLeavesNothingBehind) {
+  for (int i = 0; i < 2; ++i) ledger.add(kKey, attempt(i), false);
+  ledger.forget(kKey, attempt(0));
+  EXPECT_THAT(ledger.agents(), SizeIs(1));
+  ledger.forget(kKey, attempt(1));
+  EXPECT_THAT(ledger.agents(), IsEmpty());
+}
+
 TEST_F(AttemptLedgerTest, AfterAWriteWithoutAnAnswerTheStatusTells) {
   std::vector<EndedAttempt> batch;
   for (int i = 0; i < 30; ++i) {

@@ -126,17 +126,18 @@ Json workflow_run() {
   return object("WorkflowRun", Json::parse(R"json({
       "workflowName": "release", "workflowSpec": {"steps": []}, "revision": "release-5f6d",
       "parameters": {"version": "1.2"}, "triggeredBy": "alice", "event": {"id": "1"}, "suspend": true,
+      "ttlAfterFinished": "1h30m",
       "cancel": {"reason": "wrong version"}})json"),
                 Json::parse(R"json({
       "phase": "Running", "reason": "StepsRunning", "message": "1 of 3 steps", "revision": "release-5f6d",
       "parameters": {"version": "1.2", "push": false},
       "steps": [{"name": "build", "phase": "Failed", "reason": "Exit", "message": "exit status 2",
                  "taskName": "sample-build", "startedAt": "2026-01-31T12:00:02Z",
-                 "completedAt": "2026-01-31T12:00:09Z"}],
+                 "completedAt": "2026-01-31T12:00:09Z", "approvedBy": ["ann"]}],
       "counts": {"total": 21, "pending": 6, "running": 5, "succeeded": 4, "failed": 3, "skipped": 2,
                  "cancelled": 1},
       "progress": "15/21", "outputs": {"image": "x"}, "startedAt": "2026-01-31T12:00:00Z",
-      "completedAt": "2026-01-31T12:10:00Z"})json"));
+      "completedAt": "2026-01-31T12:10:00Z", "duration": "10m"})json"));
 }
 
 }  // namespace convoke::api::manifests

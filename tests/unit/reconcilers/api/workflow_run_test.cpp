@@ -22,6 +22,7 @@ TEST(WorkflowRun, ReadsEveryField) {
   EXPECT_EQ(run.spec.parameters, R"({"version":"1.2"})");
   EXPECT_EQ(run.spec.triggered_by, "alice");
   EXPECT_TRUE(run.spec.suspend);
+  EXPECT_EQ(run.spec.ttl_after_finished, std::chrono::minutes(90));
   EXPECT_EQ(run.spec.cancel->reason, "wrong version");
   EXPECT_EQ(run.status.phase, RunPhase::Running);
   EXPECT_EQ(run.status.steps[0].phase, StepPhase::Failed);

@@ -84,13 +84,22 @@ TEST(DispatchPlan, WhatWasTakenAwayIsStopped) {
   }
 }
 
-TEST(DispatchPlan, TheFormerAssignmentIsStoppedBeforeTheNextBegins) {
+TEST(DispatchPlan, TheFormerAssignmentKeepsTheNextOneNotWaiting) {
   Case again = Case().ended(AttemptOutcome::Timeout);
   again.task.status.phase = TaskPhase::Assigned;
   again.task.status.assignment.id = "id-2";
-  EXPECT_EQ(again.step(), Step::Stop);
-  again.task.status.dispatch = {};
+  EXPECT_TRUE(must_be_stopped(again.task));
   EXPECT_EQ(again.step(), Step::Begin);
+}
+
+TEST(DispatchPlan, WhatWasWithdrawnIsBegunAnewAndWhatAnAgentCameForIsNot) {
+  Case once;
+  once.task.spec.delivery = api::Delivery::AtMostOnce;
+  once.task.status.report.assignment_id = "id-1";
+  once.task.status.report.message = "not reached";
+  EXPECT_EQ(once.step(), Step::Begin);
+  once.task.status.report.state = api::ReportState::Running;
+  EXPECT_EQ(once.step(), Step::AwaitReport);
 }
 
 TEST(DispatchPlan, ADeletedTaskIsStopped) {

@@ -73,6 +73,18 @@ TEST(HttpAnswer, WhatPassesIsTriedAgain) {
   EXPECT_FALSE(post(500).not_carried_out);
 }
 
+TEST(HttpAnswer, APollThatMayNotAskKnowsNothing) {
+  for (const int status : {301, 307, 401, 403}) EXPECT_EQ(poll(status).kind, Kind::TryAgain) << status;
+}
+
+TEST(HttpAnswer, OnlyWhatTheServiceSaysItselfIsNotOurVerdict) {
+  EXPECT_TRUE(poll(404).is_our_verdict);
+  EXPECT_TRUE(poll(200, "[]").is_our_verdict);
+  EXPECT_TRUE(post(200, R"({"state": "Running"})").is_our_verdict);
+  EXPECT_FALSE(poll(200, R"({"error": "m"})").is_our_verdict);
+  EXPECT_FALSE(post(422).is_our_verdict);
+}
+
 TEST(HttpAnswer, ARefusalIsFinal) {
   for (const int status : {300, 301, 307, 400, 401, 403, 404, 409, 422}) {
     const Answer answer = post(status);

@@ -40,7 +40,8 @@ class Pool {
     return slot;
   }
   void load(const std::string& name, int active) {
-    slots.at(name).active = active;
+    slots.at(name).active.clear();
+    for (int i = 0; i < active; ++i) slots.at(name).active.insert(kNow);
     pool.load_changed(slots.at(name));
   }
   std::string best() const { return pool.free().empty() ? "" : pool.free().begin()->second->name; }
@@ -200,10 +201,10 @@ TEST(AgentSlot, TellsWhatItsNewsConcern) {
   agent.status.statistics = {did(1, 1s)};
   EXPECT_EQ(slot.learn(agent), AgentNews::Record);
   agent.meta.annotations = {{"note", "x"}};
-  EXPECT_EQ(slot.learn(agent), AgentNews::None) << "no rule has asked yet";
+  EXPECT_EQ(slot.learn(agent), AgentNews::None) << "no rule names them";
   slot.view();
   agent.meta.annotations = {{"note", "y"}};
-  EXPECT_EQ(slot.learn(agent), AgentNews::Facts);
+  EXPECT_EQ(slot.learn(agent, {{"agent", "metadata", "annotations"}}), AgentNews::Facts);
   EXPECT_EQ(slot.view()["metadata"]["annotations"]["note"], "y");
 }
 

@@ -51,5 +51,28 @@ TEST(AgentFacts, ExactCapabilitiesScoreTenAndWildcardsOne) {
   EXPECT_EQ(facts_of(make_agent("a", {"*"})).match(requirement), 2);
 }
 
+TEST(AgentSlot, OnlyWhatRulesNameIsNewsToThem) {
+  const AgentPaths paths{{"agent", "spec", "type"}, {"agent", "spec", "type"}, {"agent", "metadata"}};
+  api::Agent agent = make_agent("a");
+  AgentSlot slot;
+  EXPECT_EQ(slot.learn(agent, paths), AgentNews::Facts);
+  agent.status.completed_tasks = 7;
+  agent.status.success_rate = 0.5;
+  agent.spec.heartbeat_interval = std::chrono::seconds(7);
+  EXPECT_EQ(slot.learn(agent, paths), AgentNews::None);
+  agent.status.statistics = {{"compile", 12, 0.5, std::chrono::seconds(3), std::chrono::seconds(4)}};
+  EXPECT_EQ(slot.learn(agent, paths), AgentNews::Record);
+  EXPECT_EQ(slot.view()["status"]["completedTasks"], 7) << "another rule may ask";
+  agent.spec.type = "builder";
+  EXPECT_EQ(slot.learn(agent, paths), AgentNews::Facts);
+  agent.meta.annotations["team"] = "x";
+  EXPECT_EQ(slot.learn(agent, paths), AgentNews::Facts);
+  agent.status.completed_tasks = 8;
+  EXPECT_EQ(slot.learn(agent, {{"agent", "status", "completedTasks"}}), AgentNews::Facts);
+  agent.status.completed_tasks = 9;
+  EXPECT_EQ(slot.learn(agent, {{"agent"}}), AgentNews::Facts);
+  EXPECT_EQ(slot.view()["status"]["completedTasks"], 9);
+}
+
 }  // namespace
 }  // namespace convoke::task

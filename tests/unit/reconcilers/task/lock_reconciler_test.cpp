@@ -29,7 +29,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 struct LockOperator : Testbed {
-  explicit LockOperator(World& the_world, std::uint64_t seed = 7) : Testbed(the_world, seed) {
+  explicit LockOperator(World& the_world, std::uint64_t seed = 7, bool leads = true)
+      : Testbed(the_world, seed) {
     add_controller("task", tasks);
     lock_controller = std::make_unique<runtime::Controller>(runtime::ControllerOptions{"lock", 2, {}}, locks,
                                                             world.clock, Logger(), registry);
@@ -39,10 +40,7 @@ struct LockOperator : Testbed {
     add_reflector(kLease, caches.locks, api::label::kLock);
     add_reflector(kTask, caches.tasks);
     sync();
-    scheduler.start();
-    controller->start();
-    lock_controller->start();
-    world.clock.settle();
+    if (leads) lead();
   }
   // As kill -9: what is under way is cut off.
   ~LockOperator() {
@@ -50,6 +48,13 @@ struct LockOperator : Testbed {
     client.shutdown();
     lock_controller->stop(1s);
     stop();
+  }
+
+  void lead() {
+    scheduler.start();
+    controller->start();
+    lock_controller->start();
+    world.clock.settle();
   }
 
   TaskMetrics task_metrics{registry};
@@ -403,6 +408,22 @@ TEST_F(LockReconcilerTest, AForeignHolderThatReleasesIsFollowedAtOnce) {
                     [](Json& lease) { lease["spec"].erase("holderIdentity"); });
   settle();
   EXPECT_TRUE(is_live("t"));
+}
+
+TEST_F(LockReconcilerTest, AStandbyDoesNotTakeALeaseForTheDeletedOneOfThatName) {
+  LockOperator standby(world, 8, false);
+  foreign_lease("deploy", "their-program", {{"convoke.dev/lock", "deploy"}});
+  settle();
+  world.server.remove(kLease, {"default", "convoke-lock-deploy"});
+  settle();
+  world.clock.advance(1h);
+  foreign_lease("deploy", "their-program", {{"convoke.dev/lock", "deploy"}});
+  settle();
+  standby.lead();
+  world.clock.advance(14s);
+  EXPECT_EQ(record("deploy").foreign, "their-program");
+  world.clock.advance(2s);
+  EXPECT_EQ(record("deploy").foreign, "");
 }
 
 TEST_F(LockReconcilerTest, ATaskThatTookItByTheSameProtocolLosesIt) {

@@ -8,6 +8,7 @@
 #include <prometheus/registry.h>
 
 #include "controller/runtime/work_queue.h"
+#include "reconcilers/task/rule_book.h"
 #include "reconcilers/task/strategy.h"
 #include "reconcilers/task/task_metrics.h"
 #include "tests/fakes/fake_clock.h"
@@ -349,6 +350,48 @@ TEST_F(SchedulerTest, KnowsHowLongATaskHasWaited) {
   EXPECT_EQ(outlook("t").waited, 3s);
 }
 
+TEST_F(SchedulerTest, CountersThatNoRuleNamesConcernNobody) {
+  RuleBook book;
+  book.set({{"type", {}, "agent.spec.type == 'builder'", ""}});
+  MatchBoard board;
+  board.set_rules_revision(book.revision());
+  const auto wait = [&](const std::string& name, const std::string& own_rule) {
+    api::Task task = make_task(name);
+    task.spec.requires_.rule = own_rule;
+    Demand demand = demand_of(task, kNow);
+    book.add_rules(task, demand.requirement);
+    board.upsert_task(task, demand, clock.monotonic_now());
+  };
+  const auto is_news = [&](api::Agent& agent) {
+    board.forget_news();
+    agent.meta.resource_version = std::to_string(++version);
+    board.upsert_agent(agent, clock.monotonic_now());
+    return board.has_news();
+  };
+  const auto matches = [&] { return board.match_all(clock.monotonic_now(), *scheduler_random).size(); };
+  api::Agent agent = make_agent("a");
+  wait("t", "");
+  EXPECT_TRUE(is_news(agent));
+  EXPECT_EQ(matches(), 0U);
+  ++agent.status.completed_tasks;
+  EXPECT_FALSE(is_news(agent));
+  wait("picky", "agent.status.completedTasks > 2");
+  ++agent.status.completed_tasks;
+  EXPECT_TRUE(is_news(agent));
+  agent.spec.type = "builder";
+  EXPECT_TRUE(is_news(agent));
+  EXPECT_EQ(matches(), 1U);
+  ++agent.status.completed_tasks;
+  EXPECT_TRUE(is_news(agent));
+  EXPECT_EQ(matches(), 1U);
+  // Rules that nobody waits with are forgotten.
+  wait("t", "agent.spec.type == 'none'");
+  const std::string own = "agent.metadata.labels.l";
+  for (int i = 0; i < 40; ++i) wait("picky", own + std::to_string(i) + " == 'x'");
+  ++agent.status.completed_tasks;
+  EXPECT_FALSE(is_news(agent));
+}
+
 // --- Circuits and rate limits ---
 
 TEST_F(SchedulerTest, AnOpenCircuitGetsNothingAndAHalfOpenOneAFew) {
@@ -371,6 +414,45 @@ TEST_F(SchedulerTest, AnOpenCircuitGetsNothingAndAHalfOpenOneAFew) {
   agent.status.circuit = api::CircuitState::Closed;
   add_agent(agent);
   EXPECT_EQ(agent_of("t4"), "a");
+}
+
+TEST_F(SchedulerTest, WhatAnAgentHadBeforeItsCircuitOpenedIsNoTrial) {
+  scheduler.start();
+  api::Agent agent = make_agent("a");
+  agent.status.circuit_changed_at = at(-10s);
+  const auto add_active = [&](const std::string& name, Duration assigned) {
+    api::Task task = make_task(name);
+    task.status.phase = api::TaskPhase::Running;
+    task.status.agent_name = "a";
+    task.status.assigned_at = at(assigned);
+    add_task(task);
+  };
+  for (int i = 0; i < 6; ++i) add_active("old-" + std::to_string(i), -1h);
+  agent.status.circuit = api::CircuitState::Open;
+  add_agent(agent);
+  for (const char* name : {"t1", "t2", "t3", "t4"}) add_task(name);
+  EXPECT_THAT(matched, IsEmpty());
+  agent.status.circuit = api::CircuitState::HalfOpen;
+  agent.status.circuit_changed_at = at(0s);
+  add_agent(agent);
+  EXPECT_THAT(matched, ElementsAre("t1", "t2", "t3"));
+  EXPECT_THAT(rejected("t4"), ElementsAre("a its circuit is half open (3 of 3)"));
+  add_active("t1", 1s);
+  add_active("t2", -5s);  // by the clock of this operator, which is behind the former's
+  EXPECT_THAT(rejected("t4"), ElementsAre("a its circuit is half open (3 of 3)"));
+  finish("old-0");
+  EXPECT_THAT(rejected("t4"), ElementsAre("a its circuit is half open (3 of 3)"));
+  finish("t2");
+  EXPECT_THAT(matched, ElementsAre("t1", "t2", "t3", "t4"));
+
+  agent.spec.circuit_breaker.half_open_tasks = 100;
+  add_agent(agent);
+  add_task("t5");
+  add_task("t6");
+  EXPECT_EQ(agent_of("t5"), "a");
+  EXPECT_EQ(agent_of("t6"), "a");
+  add_task("t7");
+  EXPECT_THAT(rejected("t7"), ElementsAre("a is full (10 of 10)"));
 }
 
 class SchedulerRateTest : public SchedulerTest {

@@ -113,6 +113,43 @@ TEST(AtMostOnce, BeforeTheStartItIsGivenOutAgain) {
   EXPECT_EQ(decide(snapshot_of(refused)).status->phase, TaskPhase::Queued);
 }
 
+// Announced and withdrawn again: only the reason is left of the report.
+api::Task withdrawn() {
+  api::Task task = once(make_running());
+  report(task, ReportState::None, "connection refused");
+  return task;
+}
+
+AttemptOutcome lost_outcome(const api::Task& task, bool pulls, const std::string& reason) {
+  TaskSnapshot snapshot = snapshot_of(task);
+  snapshot.agent = {true, api::AgentPhase::Offline, pulls};
+  const TaskDecision decision = decide(snapshot);
+  EXPECT_EQ(decision.status->reason, reason);
+  return decision.status->attempts.back().outcome;
+}
+
+TEST(AtMostOnce, WhatWasWithdrawnIsGivenOutAgainThoughItWasShownAsRunning) {
+  EXPECT_EQ(lost_outcome(withdrawn(), false, reason::kRetrying), AttemptOutcome::AgentLost);
+  api::Task suspended = withdrawn();
+  suspended.spec.suspend = true;
+  TaskSnapshot snapshot = snapshot_of(suspended);
+  snapshot.agent.pulls = false;
+  EXPECT_EQ(decide(snapshot).status->phase, TaskPhase::Pending);
+}
+
+TEST(AtMostOnce, WhatMayHaveBegunIsNotTakenForWithdrawn) {
+  lost_outcome(withdrawn(), true, reason::kOutcomeUnknown);
+  api::Task no_report = withdrawn();
+  no_report.status.report = {};
+  lost_outcome(no_report, false, reason::kOutcomeUnknown);
+  api::Task started = withdrawn();
+  started.status.report.started_at = at(-5s);
+  lost_outcome(started, false, reason::kOutcomeUnknown);
+  api::Task announced = withdrawn();
+  announced.status.dispatch.assignment_id = kAssignmentId;
+  lost_outcome(announced, false, reason::kOutcomeUnknown);
+}
+
 TEST(AtMostOnce, AReportedFailureIsFinalAndKeepsItsReason) {
   api::Task task = once(make_running());
   report(task, ReportState::Failed, "disk full");

@@ -440,6 +440,50 @@ TEST_F(TaskReconcilerTest, AnAttemptThatHangsTimesOut) {
   EXPECT_EQ(reason("t"), reason::kTimeout);
 }
 
+// --- What the operator brings, and takes back ---
+
+TEST_F(TaskReconcilerTest, ABeginAfterAWithdrawalIsANewSight) {
+  TaskOperator op(world);
+  create_agent("a");
+  create_task("t");
+  settle();
+  report("t", "Running");
+  world.clock.advance(200ms);
+  edit_task("t", [](Json& task) {
+    const Json id = task["status"]["assignment"]["id"];
+    task["status"]["report"] = {{"assignmentID", id}, {"message", "connection refused"}};
+  });
+  world.clock.advance(1s);
+  report("t", "Running");
+  world.clock.advance(200ms);
+  EXPECT_EQ(phase("t"), "Assigned") << "it began 200 ms ago";
+  world.clock.advance(200ms);
+  EXPECT_EQ(phase("t"), "Running");
+}
+
+TEST_F(TaskReconcilerTest, WhatWasWithdrawnFromALostServiceIsGivenToAnother) {
+  TaskOperator op(world);
+  create_agent("a");
+  world.server.edit(kAgent, {"default", "a"}, [](Json& agent) {
+    agent["spec"]["dispatch"] = {{"mode", "HTTP"}, {"http", {{"url", "http://svc"}}}};
+  });
+  create_task("t", {{"type", "compile"}, {"delivery", "AtMostOnce"}});
+  settle();
+  report("t", "Running");
+  world.clock.advance(1s);
+  ASSERT_EQ(phase("t"), "Running");
+  edit_task("t", [](Json& task) {
+    const Json id = task["status"]["assignment"]["id"];
+    task["status"]["report"] = {{"assignmentID", id}, {"message", "connection refused"}};
+  });
+  settle();
+  create_agent("b");
+  set_agent_phase("a", "Offline");
+  world.clock.advance(1min);
+  EXPECT_EQ(phase("t"), "Assigned");
+  EXPECT_EQ(agent_of("t"), "b");
+}
+
 // --- What it costs ---
 
 TEST_F(TaskReconcilerTest, AShortTaskTakesTwoWritesOfTheOperator) {
@@ -506,6 +550,28 @@ TEST_F(TaskReconcilerTest, AThousandTasksOverTwentyAgentsCompleteAndNoAgentIsOve
   EXPECT_EQ(done, static_cast<std::size_t>(kTasks));
   EXPECT_EQ(ids.size(), static_cast<std::size_t>(kTasks));
   EXPECT_EQ(writes(), 2U * kTasks);
+}
+
+// --- Taking over ---
+
+TEST_F(TaskReconcilerTest, AStandbyRemembersNoMoreThanThereIsAndTakesOverAllOfThat) {
+  auto leader = std::make_unique<TaskOperator>(world);
+  TaskOperator standby(world, 8, false);
+  for (int i = 0; i < 1'000; ++i) {
+    const std::string name = "t" + std::to_string(i);
+    create_task(name);
+    settle();
+    world.server.remove(kTask, {"default", name});
+    settle();
+    ASSERT_LE(standby.controller->queue().size(), 100U);
+  }
+  for (const char* name : {"a", "b", "c"}) create_task(name);
+  settle();
+  leader.reset();
+  create_agent("agent");
+  standby.lead();
+  for (const char* name : {"a", "b", "c"}) EXPECT_EQ(agent_of(name), "agent") << name;
+  EXPECT_EQ(standby.controller->queue().size(), 0U);
 }
 
 }  // namespace

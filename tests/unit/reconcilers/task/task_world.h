@@ -38,17 +38,23 @@ class KeptAudit final : public api::AuditLog {
 };
 
 struct TaskOperator : Testbed {
-  explicit TaskOperator(World& the_world, std::uint64_t seed = 7) : Testbed(the_world, seed) {
-    add_controller("task", reconciler);
+  explicit TaskOperator(World& the_world, std::uint64_t seed = 7, bool leads = true)
+      : Testbed(the_world, seed) {
+    add_controller("task", reconciler, 4,
+                   [this](const kube::ObjectKey& key) { return caches.tasks.get(key) != nullptr; });
     reconciler.watch(controller->queue());
     add_reflector(kAgent, caches.agents);
     add_reflector(kTask, caches.tasks);
     sync();
+    if (leads) lead();
+  }
+  ~TaskOperator() { stop(); }
+
+  void lead() {
     scheduler.start(recent_assignments(caches.tasks, world.clock.wall_now()));
     controller->start();
     world.clock.settle();
   }
-  ~TaskOperator() { stop(); }
 
   TaskMetrics task_metrics{registry};
   Scheduler scheduler{world.clock, task_metrics, *random};

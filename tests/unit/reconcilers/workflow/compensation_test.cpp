@@ -7,7 +7,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "controller/base/time_format.h"
 #include "reconcilers/workflow/reasons.h"
+#include "reconcilers/workflow/retry_round.h"
 #include "tests/unit/reconcilers/workflow/play.h"
 #include "tests/unit/reconcilers/workflow/specs.h"
 
@@ -89,6 +91,41 @@ TEST(Compensation, BeginsOnlyWhenTheOrderIsOnRecord) {
   EXPECT_EQ(play.status().phase, RunPhase::Compensating);
   EXPECT_EQ(play.row("a").order, 1);
   EXPECT_EQ(play.next().starts.size(), 1u);
+}
+
+// The operator died after it had started the next step, and before it wrote that the one before had ended.
+TEST(Compensation, KeepsTheOrderThoughTheRecordOfTheEndsWasLost) {
+  const Json two = {{"forEach", {{"range", {{"from", 1}, {"to", 2}}}}}};
+  Play play(saga({undoable("each", {}, two), undoable("next", {"each"}), step("last", {"next"})}));
+  play.settle();
+  succeed(play, "each-0");
+  succeed(play, "each-1");
+  play.pass(300ms);
+  play.succeed("next");
+  play.wipe_status();
+  play.pass(300ms);
+  play.settle();
+  EXPECT_EQ(play.row("each").completed_at, play.task_of("each-1")->status.completed_at);
+  EXPECT_EQ(play.row("each").order, 1);
+  EXPECT_EQ(play.row("next").order, 2);
+}
+
+TEST(Compensation, UndoesNoStepBeforeOneThatWaitedForItWhateverTheTimesSay) {
+  Play play(saga({undoable("a"), step("between", {"a"}), undoable("b", {"between"}), undoable("beside"),
+                  step("last", {"b", "beside"})}));
+  play.settle();
+  succeed(play, "a");
+  succeed(play, "between");
+  succeed(play, "b");
+  succeed(play, "beside");
+  auto late = *play.task_of("a");  // by the clock of another operator
+  late.status.completed_at = format_micro_time(kStart + 7s);
+  play.replace(late);
+  play.wipe_status();
+  play.settle();
+  EXPECT_EQ(play.row("a").order, 1);
+  EXPECT_EQ(play.row("b").order, 2);
+  EXPECT_EQ(play.row("beside").order, 3);
 }
 
 TEST(Compensation, ThatFailsLeavesTheOthersToBeUndone) {
@@ -185,6 +222,52 @@ TEST(Compensation, OfAFanOutUndoesEachItemThatSucceeded) {
   succeed(play, "each-0-undo");
   EXPECT_EQ(play.status().phase, RunPhase::Compensated) << play.status().message;
   EXPECT_EQ(play.row("each").items, "1u1f1u");
+}
+
+Json undoable_items(int count) {
+  return step("each", {},
+              {{"forEach", {{"range", {{"from", 1}, {"to", count}}}}}, {"compensate", {{"type", "undo"}}}});
+}
+
+// The undo of item 1 has failed, and that of item 0 cannot start now.
+void fail_one_undo_of_two(Play& play) {
+  play.settle();
+  succeed(play, "each-0");
+  succeed(play, "each-1");
+  play.fail("last");
+  play.settle();
+  ASSERT_EQ(play.created().back(), "each-1-undo");
+  play.fail("each-1-undo");
+}
+
+TEST(Compensation, ThatIsHeldBackAfterAnotherFailedWaits) {
+  Play play(saga({undoable_items(2), step("last", {"each"})}));
+  fail_one_undo_of_two(play);
+  play.snapshot().held[{0, 0, 0, 0, true}] = "quota";
+  EXPECT_THAT(play.next().starts, IsEmpty());
+  EXPECT_EQ(play.status().phase, RunPhase::Compensating);
+  play.snapshot().held.clear();
+  EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-each-0-undo"));
+}
+
+TEST(Compensation, OfASuspendedRunWaitsThoughAnotherFailed) {
+  Play play(saga({undoable_items(2), step("last", {"each"})}));
+  fail_one_undo_of_two(play);
+  play.run_spec().suspend = true;
+  EXPECT_THAT(play.next().starts, IsEmpty());
+  play.run_spec().suspend = false;
+  EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-each-0-undo"));
+}
+
+TEST(Compensation, OfARepeatedStepThatCameToItsEndAsAnotherFailed) {
+  Json poll = undoable("poll", {}, {{"repeat", {{"until", "steps.poll.outputs.done"}}}});
+  Play play(saga({poll, step("b")}));
+  play.settle();
+  play.succeed("poll-1", {{"done", true}, {"id", "x"}});
+  play.fail("b");
+  play.settle();
+  EXPECT_EQ(play.phases(), "poll:Compensating b:Failed");
+  EXPECT_EQ(play.spec_of("poll-undo")["title"], "undo x");
 }
 
 TEST(Compensation, IsFollowedByFinally) {
@@ -306,6 +389,15 @@ TEST(RetryRound, KeepsAnEffectThatCouldNotBeUndone) {
   play.begin_round();
   play.settle();
   EXPECT_EQ(play.created().back(), "b-r1") << "its effect stands: it is not done twice";
+}
+
+TEST(RetryRound, IsRefusedWhereTheRecordWasCutToFit) {
+  Play play(spec({step("a")}));
+  play.settle();
+  play.run().status = play.status();
+  play.run().status.phase = RunPhase::Failed;
+  play.run().status.reason = reason::kStatusTooLarge;
+  EXPECT_THAT(retry_problem(play.run(), *play.snapshot().definition), HasSubstr("did not fit"));
 }
 
 TEST(RetryRound, AsksPeopleAgain) {

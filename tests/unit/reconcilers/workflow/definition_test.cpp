@@ -58,10 +58,46 @@ TEST(Definition, RefusesWrongStepsAndNamesThem) {
       {spec({step("a", {}, {{"task", {{"type", 7}}}})}), "spec.steps[a].task.type"},
       {spec({step("a", {}, {{"task", {{"priority", "high"}}}})}), "spec.steps[a].task.priority"},
       {spec({step("a", {}, {{"task", {{"suspend", true}}}})}), "spec.steps[a].task.suspend"},
+      {spec({step("a", {}, {{"task", {{"locks", {{{"name", "Prod!"}}}}}}})}),
+       "spec.steps[a].task.locks: \"Prod!\" cannot be the name of a lock"},
+      {spec({step("a", {}, {{"task", {{"notBefore", "tomorrow"}}}})}),
+       "spec.steps[a].task.notBefore: expected a time"},
       {spec({step("a"), step("b", {"a"})}, {{"mode", "Parallel"}}),
        "spec.steps[b].dependsOn: mode Parallel starts all steps at once"},
       {spec({step("a")}, {{"mode", "Circular"}}), "spec.mode"},
   });
+}
+
+TEST(Definition, KnowsThatAConstantNameCanBeNobodys) {
+  const auto agent = [](const std::string& name) {
+    return spec({step("a", {}, {{"task", {{"agentName", name}}}})});
+  };
+  const auto workflow = [](const std::string& name) {
+    return spec({specs::bare("a", {{"workflow", {{"name", name}}}})});
+  };
+  expect_refused({
+      {agent("Bad Name"), "spec.steps[a].task.agentName: \"Bad Name\" cannot be the name of an Agent"},
+      {agent("-a"), "spec.steps[a].task.agentName"},
+      {agent(std::string(64, 'a')), "spec.steps[a].task.agentName"},
+      {spec({step("a", {}, {{"compensate", {{"type", "undo"}, {"agentName", "B"}}}})}),
+       "spec.steps[a].compensate.agentName"},
+      {workflow("Bad Name"), "spec.steps[a].workflow.name: \"Bad Name\" cannot be the name of a Workflow"},
+      {workflow("a."), "spec.steps[a].workflow.name"},
+  });
+  for (const char* name : {"worker-1", "worker.zone-b", "$(run.name)", "w-$(run.name)-1"}) {
+    EXPECT_EQ(problem_of(agent(name)), "") << name;
+    EXPECT_EQ(problem_of(workflow(name)), "") << name;
+  }
+  EXPECT_EQ(problem_of(agent("")), "");
+}
+
+TEST(Definition, TellsOfBracketsOnlyWhereAStepIsMeant) {
+  const auto uses = [](const std::string& text) {
+    return spec({step("fetch-all"), step("b", {"fetch-all"}, task_with(text))});
+  };
+  EXPECT_THAT(problem_of(uses("$(steps.nope.outputs.a - 1)")),
+              ::testing::EndsWith("there is no step \"nope\""));
+  EXPECT_THAT(problem_of(uses("$(steps.fetch-all.outputs.a)")), HasSubstr("steps['fetch-all']"));
 }
 
 TEST(Definition, ShowsACycle) {
@@ -73,6 +109,13 @@ TEST(Definition, ShowsACycle) {
               HasSubstr("x → z → y → x"));
   EXPECT_THAT(problem_of(spec({step("a", {"b"}), step("b")}, {{"mode", "Sequential"}})),
               HasSubstr("a → b → a"));
+}
+
+TEST(Definition, TheNameOfALockMayBeAnExpression) {
+  const Json task = {{"locks", {{{"name", "deploy-$(params.p)"}}}},
+                     {"notBefore", "$(params.p)"},
+                     {"idempotencyKey", "build-$(params.p)"}};
+  EXPECT_EQ(problem_of(spec({step("a", {}, {{"task", task}})}, parameters({{{"name", "p"}}}))), "");
 }
 
 TEST(Definition, ShowsOnlyTheBeginningOfALongCycle) {
@@ -93,7 +136,7 @@ TEST(Definition, RefusesWrongParameters) {
       {spec(steps, parameters({{{"name", "n"}, {"type", "Number"}, {"default", "3"}}})),
        "spec.parameters[n].default: expected a value of type Number, got a string"},
       {spec(steps, parameters({{{"name", "o"}, {"type", "Object"}, {"default", {1}}}})),
-       "type Object, got a array"},
+       "type Object, got an array"},
       {spec(steps, parameters({{{"name", "e"}, {"enum", {"dev", "prod"}}, {"default", "test"}}})),
        "spec.parameters[e].default: expected one of \"dev\", \"prod\", which the value given is not"},
       {spec(steps, parameters({{{"name", "e"}, {"enum", {"dev", 1}}}})), "spec.parameters[e].enum: expected"},
@@ -109,7 +152,8 @@ TEST(Definition, RefusesPlaceholdersThatCanNeverMeanAnything) {
       {with("$(steps.c.outputs.x)"), "there is no step \"c\""},
       {with("$(steps)"), "name the step"},
       {with("$(steps[params.x].phase)"), "name the step"},
-      {with("$(steps.unit-test.phase)"), "a name with \"-\" stands in brackets"},
+      {spec({step("unit-test"), step("a", {"unit-test"}, task_with("$(steps.unit-test.phase)"))}),
+       "there is no step \"unit\"; a name with \"-\" stands in brackets: steps['unit-test']"},
       {with("$(run.name == 'a' ? params.gone : 'b')"), "there is no parameter \"gone\""},
       {with("$(run.nme.size())"), "a run has name, namespace, uid, phase, reason and message"},
       {with("$(steps.b.output)"), "a step has phase and outputs"},

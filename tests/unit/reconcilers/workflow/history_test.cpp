@@ -6,9 +6,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "controller/base/time_format.h"
+
 namespace convoke::workflow {
 namespace {
 
+using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -57,6 +60,28 @@ TEST(History, CountsSuccessesApartFromTheRest) {
   EXPECT_THAT(names(runs_to_delete({1, 2}, runs)), ElementsAre("s1", "s2", "f1"));
   EXPECT_THAT(runs_to_delete({3, 3}, runs), IsEmpty());
   EXPECT_EQ(runs_to_delete({0, 0}, runs).size(), 6u);
+}
+
+TEST(History, ARunWithoutAWorkflowHasItsTime) {
+  const auto now = *parse_time("2026-01-02T00:00:00Z");
+  auto own = run("own", api::RunPhase::Succeeded, "2026-01-01T00:00:01Z");
+  EXPECT_EQ(until_removal(*own, now), Duration(1s));
+  own->status.phase = api::RunPhase::Compensated;
+  EXPECT_EQ(until_removal(*own, now), Duration(6 * 24h + 1s));
+  own->meta.labels["kustomize.toolkit.fluxcd.io/name"] = "apps";
+  EXPECT_EQ(until_removal(*own, now), std::nullopt);
+  own->spec.ttl_after_finished = 1h;
+  EXPECT_EQ(until_removal(*own, now), Duration(1s - 23h));
+}
+
+TEST(History, OthersGoWithWhatTheyBelongTo) {
+  const auto now = *parse_time("2027-01-01T00:00:00Z");
+  auto of_workflow = run("of-workflow", api::RunPhase::Succeeded, "2026-01-01T00:00:00Z");
+  of_workflow->spec.workflow_name = "flow";
+  EXPECT_EQ(until_removal(*of_workflow, now), std::nullopt);
+  auto step = run("step", api::RunPhase::Succeeded, "2026-01-01T00:00:00Z");
+  step->meta.owner_references.push_back({"convoke.dev/v1alpha1", "WorkflowRun", "above", "uid", true, false});
+  EXPECT_EQ(until_removal(*step, now), std::nullopt);
 }
 
 TEST(History, KeepsRevisionsThatAreNeeded) {

@@ -38,7 +38,7 @@ TEST(Parameters, NamesEachOneThatIsWrong) {
   EXPECT_THAT(problem_of({{"version", "1"}, {"env", "test"}}),
               HasSubstr("one of \"dev\", \"prod\", which the value given is not"));
   EXPECT_THAT(problem_of({{"version", "1"}, {"flag", 1}}), HasSubstr("type Boolean, got a number"));
-  EXPECT_THAT(problem_of({{"version", "1"}, {"map", {1}}}), HasSubstr("type Object, got a array"));
+  EXPECT_THAT(problem_of({{"version", "1"}, {"map", {1}}}), HasSubstr("type Object, got an array"));
   EXPECT_THAT(problem_of({{"version", "1"}, {"list", "x"}}), HasSubstr("type Array"));
   EXPECT_THAT(problem_of({{"version", "1"}, {"verison", "1"}}),
               HasSubstr("verison: the workflow has no such"));

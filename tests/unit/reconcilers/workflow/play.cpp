@@ -93,7 +93,7 @@ void Play::task(const std::string& name, api::TaskPhase phase, const Json& outpu
   task.status.reason = phase == api::TaskPhase::Failed ? "Failed" : "";
   task.status.message = message;
   task.status.report.outputs = outputs.is_null() ? "" : dump_json(outputs);
-  task.status.completed_at = api::is_terminal(phase) ? format_time(snapshot_.now) : "";
+  task.status.completed_at = api::is_terminal(phase) ? format_micro_time(snapshot_.now) : "";
   slot = std::make_shared<const api::Task>(std::move(task));
 }
 
@@ -105,7 +105,7 @@ void Play::end_run(const std::string& name, api::RunPhase phase, const Json& out
   run.status.reason = api::to_string(phase);
   run.status.steps.resize(1);
   run.status.outputs = outputs.is_null() ? "" : dump_json(outputs);
-  run.status.completed_at = format_time(snapshot_.now);
+  run.status.completed_at = format_micro_time(snapshot_.now);
   slot = std::make_shared<const api::WorkflowRun>(std::move(run));
 }
 
@@ -173,7 +173,8 @@ void Play::apply(const ChildPatch& patch) {
     api::WorkflowRun run = *child.run;
     if (wanted.contains("cancel")) {
       run.spec.cancel =
-          api::RunCancel{wanted["cancel"]["reason"], wanted["cancel"].value("compensate", false)};
+          api::RunCancel{wanted["cancel"]["reason"], wanted["cancel"].value("compensate", false),
+                         wanted["cancel"].value("force", false)};
     }
     if (wanted.contains("suspend")) {
       run.spec.suspend = wanted["suspend"];

@@ -523,6 +523,60 @@ TEST(RunDecide, TwoThousandStepsFit) {
   EXPECT_LE(dump_json(api::status_update(*play.snapshot().run, play.status())).size(), 256u * 1024);
 }
 
+// What fits when all steps have succeeded fits when they are undone, though that is said of each.
+TEST(RunDecide, AnUndoFits) {
+  constexpr int kSteps = 30;
+  std::vector<Json> steps;
+  for (int i = 0; i < kSteps; ++i) {
+    steps.push_back(step("step-" + std::to_string(i), {}, {{"compensate", {{"type", "undo"}}}}));
+  }
+  steps.push_back(step("last"));
+  Play play(
+      spec(steps, {{"parallelism", 2000}, {"onFailure", "Compensate"}, {"parameters", {{{"name", "big"}}}}}),
+      dump_json(Json{{"big", std::string(250'000, 'x')}}));
+  play.settle();
+  for (int i = 0; i < kSteps; ++i) {
+    play.succeed("step-" + std::to_string(i));
+  }
+  play.fail("last");
+  play.settle();
+  for (int undone = 0; play.status().phase == RunPhase::Compensating && undone < kSteps; ++undone) {
+    play.succeed(play.created().back());
+    play.next();
+    play.next();
+  }
+  EXPECT_EQ(play.status().phase, RunPhase::Compensated) << play.status().message;
+  EXPECT_EQ(play.status().counts.compensated, kSteps);
+}
+
+TEST(RunDecide, AStepThatIsHeldBackWaitsAndTheOthersGoOn) {
+  Play play(spec({step("a"), step("b"), step("c", {"a"})}));
+  play.snapshot().held[{1, -1, 0, 0, false}] = "over quota";
+  EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-a"));
+  EXPECT_EQ(play.phases(), "a:Running b:Pending c:Pending");
+  EXPECT_EQ(play.row("b").reason, "TaskRefused");
+  EXPECT_THAT(play.status().message, HasSubstr("refused for now: over quota"));
+  play.succeed("a");
+  EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-c"));
+  play.snapshot().held.clear();
+  EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-b"));
+  EXPECT_EQ(play.row("b").reason, "");
+}
+
+TEST(RunDecide, AnItemThatIsHeldBackWaitsAndTheOthersGoOn) {
+  const Json three = {{"forEach", {{"range", {{"from", 1}, {"to", 3}}}}}};
+  Play play(spec({step("each", {}, three)}));
+  play.snapshot().held[{0, 1, 0, 0, false}] = "over quota";
+  EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-each-0", "run-each-2"));
+  EXPECT_EQ(play.row("each").items, "1r1p1r");
+  play.succeed("each-0");
+  play.succeed("each-2");
+  play.next();
+  EXPECT_EQ(play.row("each").phase, api::StepPhase::Running);
+  play.snapshot().held.clear();
+  EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-each-1"));
+}
+
 TEST(RunDecide, AStatusThatCannotFitCancelsWhatRuns) {
   std::vector<Json> steps;
   for (int i = 0; i < 2000; ++i) {

@@ -22,6 +22,7 @@ using ::testing::Contains;
 using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
 using ::testing::Pair;
 using ::testing::StartsWith;
 using ::testing::UnorderedElementsAre;
@@ -147,6 +148,22 @@ TEST(RunReconciler, ATaskThatIsForbiddenForNowIsSaidAndTriedAgain) {
   EXPECT_EQ(world.events.count("TaskRefused"), 3);
 }
 
+TEST(RunReconciler, ARunWhoseTaskIsForbiddenSaysSoAndHasItsTime) {
+  World world;
+  world.start_operator();
+  world.server.fail_next({"POST", "/tasks"},
+                         Fault::answer(fakes::forbidden(api::kTask, "run-a", "over quota")), 1000);
+  world.create_run("run", inline_run(spec({step("a")}, {{"timeout", "1m"}})));
+  world.live(30s);
+  EXPECT_EQ(world.phase("run"), "Running");
+  EXPECT_EQ(world.step_phases("run"), "a:Pending");
+  EXPECT_THAT(message(world, "run"), HasSubstr("over quota"));
+  world.live(31s);
+  EXPECT_EQ(world.phase("run"), "Failed");
+  EXPECT_EQ(reason(world, "run"), "Timeout");
+  EXPECT_LT(world.events.count("TaskRefused"), 40) << "asked again with growing pauses";
+}
+
 TEST(RunReconciler, PassingErrorsAreRetried) {
   World world;
   world.start_operator();
@@ -257,6 +274,29 @@ TEST(RunReconciler, SuspendHoldsAndResumeGoesOn) {
   EXPECT_EQ(world.phase("run"), "Succeeded");
   EXPECT_EQ(world.events.count("Suspended"), 2);
   EXPECT_EQ(world.events.count("Resumed"), 2);
+}
+
+TEST(RunReconciler, SaysWhoIsWaitedForAndWhoHasSpoken) {
+  World world;
+  world.start_operator();
+  world.create_run("run", inline_run(spec({specs::bare("gate", {{"approval", {{"required", 2}}}})}),
+                                     {{"createdBy", "carl"}}));
+  const auto approve = [&](const char* user) {
+    world.edit_run("run", [&](Json& run) {
+      run["spec"]["approvals"].push_back({{"step", "gate"}, {"user", user}, {"decision", "Approve"}});
+    });
+    world.live(3s);
+  };
+  world.live(3s);
+  approve("ann");
+  approve("bob");
+  EXPECT_EQ(world.phase("run"), "Succeeded");
+  EXPECT_EQ(world.run("run")["status"]["steps"][0]["approvedBy"], Json({"ann", "bob"}));
+  EXPECT_THAT(
+      world.events.lines,
+      IsSupersetOf({StartsWith("Normal WaitingForApproval on run: step \"gate\": 0 of 2 approvals"),
+                    StartsWith("Normal WaitingForApproval on run: step \"gate\": 1 of 2 approvals, by ann"),
+                    StartsWith("Normal Approved on run: step \"gate\": approved by ann, bob")}));
 }
 
 TEST(RunReconciler, ADeletedTaskFailsItsStepAndIsNotRunAgain) {
@@ -392,6 +432,171 @@ TEST(RunReconciler, ALiveRunWhoseRevisionIsGoneStallsAndCanBeCancelled) {
   world.finish("run");
   EXPECT_EQ(world.phase("run"), "Cancelled");
   EXPECT_EQ(world.step_phases("run"), "a:Cancelled b:Cancelled");
+}
+
+// Of a run that lives, nothing may go on when it is cancelled, though its definition is gone.
+void cancel_without_definition(const Json& definition, const std::string& row, const Json& more = {}) {
+  World world;
+  world.start_operator();
+  world.apply_workflow("library", spec({step("inner")}, kByHand));
+  Json flow = definition;
+  flow.update(kByHand);
+  world.apply_workflow("flow", flow);
+  for (const char* held : {"a", "inner"}) {
+    world.hold_step(held);
+  }
+  Json run = {{"workflowName", "flow"}, {"createdBy", "ann"}};
+  run.update(more.is_null() ? Json::object() : more);
+  world.create_run("run", run);
+  world.live(3s);
+  world.stop_operator();
+  world.server.remove(api::kWorkflow, {kNamespace, "flow"});
+  world.start_operator();
+  world.live(2s);
+  EXPECT_EQ(reason(world, "run"), "RevisionNotFound") << row;
+  world.edit_run("run", [](Json& edited) { edited["spec"]["cancel"] = {{"reason", "enough"}}; });
+  world.finish("run");
+  EXPECT_EQ(world.phase("run"), "Cancelled") << row;
+  EXPECT_THAT(message(world, "run"), StartsWith("cancelled: enough; nothing was undone")) << row;
+  EXPECT_EQ(world.step_phases("run"), row);
+  for (const auto& type : {api::kTask, api::kWorkflowRun}) {
+    for (const auto& name : world.names(type)) {
+      EXPECT_EQ((*world.server.object(type, {kNamespace, name}))["status"]["phase"], "Cancelled") << name;
+    }
+  }
+}
+
+TEST(RunReconciler, NothingGoesOnOfACancelledRunWhoseRevisionIsGone) {
+  const Json two = {{"forEach", {{"range", {{"from", 1}, {"to", 2}}}}}};
+  cancel_without_definition(spec({specs::bare("gate", {{"approval", Json::object()}})}), "gate:Cancelled");
+  cancel_without_definition(spec({specs::bare("pause", {{"wait", {{"duration", "1h"}}}})}),
+                            "pause:Cancelled");
+  cancel_without_definition(spec({step("a", {}, two)}), "a:Cancelled");
+  cancel_without_definition(spec({specs::bare("sub", {{"workflow", {{"name", "library"}}}})}),
+                            "sub:Cancelled");
+  cancel_without_definition(spec({step("a", {}, {{"repeat", {{"until", "false"}}}})}), "a:Cancelled");
+  cancel_without_definition(spec({step("a")}, {{"mode", "StateMachine"}}), "a:Cancelled");
+}
+
+TEST(RunReconciler, ACancelledRunWhoseRevisionIsGoneLetsGoWhatItSuspended) {
+  World world;
+  world.start_operator();
+  Json library = spec({step("inner")}, kByHand);
+  library["finally"] = Json::array({step("tidy")});
+  world.apply_workflow("library", library);
+  Json flow = spec({specs::bare("sub", {{"workflow", {{"name", "library"}}}})});
+  flow.update(kByHand);
+  world.apply_workflow("flow", flow);
+  world.hold_step("inner");
+  world.create_run("run", {{"workflowName", "flow"}});
+  world.live(3s);
+  world.edit_run("run", [](Json& run) { run["spec"]["suspend"] = true; });
+  world.live(3s);
+  ASSERT_TRUE(world.run("run-sub")["spec"].value("suspend", false));
+  world.stop_operator();
+  world.server.remove(api::kWorkflow, {kNamespace, "flow"});
+  world.start_operator();
+  world.live(2s);
+  world.edit_run("run", [](Json& run) {
+    run["spec"]["cancel"] = {{"reason", "enough"}};
+    run["spec"]["suspend"] = false;
+  });
+  world.finish("run");
+  EXPECT_EQ(world.phase("run"), "Cancelled");
+  EXPECT_EQ(world.step_phases("run-sub"), "inner:Cancelled tidy:Succeeded");
+}
+
+TEST(RunReconciler, LearnsThatTheRunBelowRefusedOneMoreRound) {
+  World world;
+  world.start_operator();
+  world.apply_workflow("library", spec({step("inner")}, kByHand));
+  Json flow = spec({specs::bare("sub", {{"workflow", {{"name", "library"}}},
+                                        {"retry", {{"limit", 1}, {"backoff", {{"base", "10s"}}}}}})});
+  flow.update(kByHand);
+  world.apply_workflow("flow", flow);
+  world.fail_step("inner");
+  world.create_run("run", {{"workflowName", "flow"}});
+  world.live(5s);
+  ASSERT_EQ(world.phase("run-sub"), "Failed");
+  ASSERT_EQ(world.phase("run"), "Running");
+  world.stop_operator();
+  world.server.remove(api::kWorkflow, {kNamespace, "library"});
+  world.start_operator();
+  world.live(30s);
+  EXPECT_EQ(world.run("run-sub")["spec"]["retryFrom"]["round"], 1);
+  EXPECT_EQ(world.phase("run"), "Failed");
+  EXPECT_EQ(reason(world, "run"), "StepFailed");
+}
+
+TEST(RunReconciler, ARunWithNothingButARunBelowHasStarted) {
+  for (const bool cancel : {true, false}) {
+    World world;
+    world.start_operator();
+    world.apply_workflow("library", spec({step("inner")}, kByHand));
+    world.apply_workflow("flow", spec({specs::bare("sub", {{"workflow", {{"name", "library"}}}})}, kByHand));
+    world.hold_step("inner");
+    world.live(2s);
+    world.start_operator({1, true});  // it dies when it has made the run below, before it says so
+    world.create_run("run", {{"workflowName", "flow"}});
+    world.clock.settle();
+    ASSERT_TRUE(world.operator_died());
+    ASSERT_THAT(world.names(api::kWorkflowRun), UnorderedElementsAre("run", "run-sub"));
+    world.stop_operator();
+    const auto before = world.workflow("flow")["status"]["currentRevision"];
+    world.apply_workflow("flow", spec({step("other")}, kByHand));
+    if (cancel) {
+      world.edit_run("run", [](Json& edited) { edited["spec"]["cancel"] = Json::object(); });
+    }
+    world.start_operator();
+    world.live(3s);
+    world.hold_step("inner", false);
+    world.finish("run");
+    EXPECT_EQ(world.phase("run"), cancel ? "Cancelled" : "Succeeded");
+    EXPECT_EQ(world.phase("run-sub"), cancel ? "Cancelled" : "Succeeded");
+    EXPECT_EQ(world.run("run")["status"]["revision"], before) << "editing changes no live run";
+  }
+}
+
+TEST(RunReconciler, AnEndThatCouldNotBeWrittenIsDecidedAnew) {
+  World world;
+  world.start_operator();
+  world.hold_step("end");
+  world.fail_step("end");
+  Json undoable = step("a");
+  undoable["compensate"] = {{"type", "undo"}};
+  world.create_run("run",
+                   inline_run(spec({undoable}, {{"onFailure", "Compensate"}, {"finally", {step("end")}}})));
+  world.live(5s);
+  ASSERT_EQ(world.step_phases("run"), "a:Succeeded end:Running");
+  world.server.fail_next({"PUT", "/status"}, Fault::conflict());
+  world.hold_step("end", false);
+  world.finish("run");
+  EXPECT_EQ(world.phase("run"), "Failed");
+  EXPECT_EQ(world.server.faults_left(), 0u);
+  EXPECT_EQ(world.step_phases("run"), "a:Succeeded end:Failed") << "what failed came after the steps";
+  EXPECT_THAT(world.names(api::kTask), UnorderedElementsAre("run-a", "run-end"));
+}
+
+TEST(RunReconciler, IsDeletedWhenItsTimeIsOver) {
+  World world;
+  world.start_operator();
+  world.apply_workflow("flow", spec({step("a")}, kByHand));
+  world.fail_step("b");
+  world.create_run("inline", inline_run(spec({step("a")})));
+  world.create_run("failed", inline_run(spec({step("b")})));
+  world.create_run("soon", {{"workflowName", "flow"}, {"ttlAfterFinished", "1m"}});
+  world.create_run("kept", {{"workflowName", "flow"}});
+  world.live(30s);
+  EXPECT_THAT(world.names(api::kWorkflowRun), UnorderedElementsAre("inline", "failed", "soon", "kept"));
+  world.clock.advance(1min);
+  EXPECT_THAT(world.names(api::kWorkflowRun), UnorderedElementsAre("inline", "failed", "kept"));
+  world.clock.advance(24h);
+  EXPECT_THAT(world.names(api::kWorkflowRun), UnorderedElementsAre("failed", "kept"));
+  world.clock.advance(6 * 24h);
+  EXPECT_THAT(world.names(api::kWorkflowRun), UnorderedElementsAre("kept"));
+  world.edit_run("kept", [](Json& run) { run["spec"]["ttlAfterFinished"] = "0s"; });
+  world.live(1s);
+  EXPECT_THAT(world.names(api::kWorkflowRun), IsEmpty());
 }
 
 TEST(RunReconciler, ADeletedRunGetsNoNewTasks) {

@@ -64,10 +64,10 @@ TEST_P(Sample, IsAValidWorkflowThatRunsWithItsDefaults) {
 
 INSTANTIATE_TEST_SUITE_P(All, Sample,
                          ::testing::Values("approved-deployment.yaml", "canary.yaml", "data-load.yaml",
-                                           "flaky-service.yaml", "hello.yaml", "incident.yaml", "ingest.yaml",
-                                           "long-poll.yaml", "matrix-test.yaml", "nightly-report.yaml",
-                                           "release-pipeline.yaml", "sub-workflows.yaml",
-                                           "trip-booking.yaml"));
+                                           "flaky-service.yaml", "fleet-rollout.yaml", "hello.yaml",
+                                           "incident.yaml", "ingest.yaml", "long-poll.yaml",
+                                           "matrix-test.yaml", "nightly-report.yaml", "release-pipeline.yaml",
+                                           "sub-workflows.yaml", "trip-booking.yaml"));
 
 TEST(Samples, EveryTaskTypeOfThePipelineHasAnAgentAndAScript) {
   Json known = Json::object();

@@ -17,6 +17,17 @@ Json spec(std::vector<Json> steps, const Json& more) {
   return result;
 }
 
+Json bare(const std::string& name, const Json& more, const std::vector<std::string>& depends_on) {
+  Json result = step(name, depends_on, more);
+  result.erase("task");
+  return result;
+}
+
+Json with_parameter(const std::string& name, const std::string& type, std::vector<Json> steps, Json more) {
+  more["parameters"] = {{{"name", name}, {"type", type}}};
+  return spec(std::move(steps), more);
+}
+
 Json diamond(const Json& more) {
   return spec(
       {step("a"), step("b", {"a"}), step("c", {"a"}),

@@ -13,8 +13,15 @@ namespace convoke::workflow::specs {
 Json step(const std::string& name, const std::vector<std::string>& depends_on = {},
           const Json& more = Json::object());
 
+// The same without a task.
+Json bare(const std::string& name, const Json& more, const std::vector<std::string>& depends_on = {});
+
 // {"steps": steps} with `more` merged over it.
 Json spec(std::vector<Json> steps, const Json& more = Json::object());
+
+// The same with one parameter, which is required.
+Json with_parameter(const std::string& name, const std::string& type, std::vector<Json> steps,
+                    Json more = Json::object());
 
 // a -> {b, c} -> d, where d uses the outputs of b and c.
 Json diamond(const Json& more = Json::object());
