@@ -21,7 +21,7 @@ using web::http::http_headers;
 using web::http::http_request;
 using web::http::http_response;
 using web::http::client::http_client_config;
-using SslStream = boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>;
+using CpprestSslStream = boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>;
 
 // Who talks to whom, for messages about a failure.
 struct Peer {
@@ -49,7 +49,7 @@ http_client_config client_config(const std::shared_ptr<const TlsSnapshot>& tls,
       [tls](boost::asio::ssl::context& context) { tls->apply(context.native_handle()); });
   config.set_tlsext_sni_enabled(false);  // cpprestsdk would send the Host header, port and brackets included
   config.set_nativehandle_options([tls](void* stream) {
-    tls->set_server_name_indication(static_cast<SslStream*>(stream)->native_handle());
+    tls->set_server_name_indication(static_cast<CpprestSslStream*>(stream)->native_handle());
   });
   config.set_validate_certificates(!tls->insecure());
   return config;

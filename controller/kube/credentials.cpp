@@ -17,7 +17,7 @@ constexpr Duration kPluginAtMostEvery = std::chrono::seconds(10);
 // A credential that expires on the way to the server is of no use.
 constexpr Duration kExpiryMargin = std::chrono::seconds(10);
 
-Result<std::string> read_file(const std::string& path) {
+Result<std::string> read_credential_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   if (file) text << file.rdbuf();
@@ -29,7 +29,7 @@ Result<std::string> read_file(const std::string& path) {
 
 Result<std::string> read_pem(const PemSource& source, const char* what) {
   if (source.file.empty()) return source.data;
-  auto text = read_file(source.file);
+  auto text = read_credential_file(source.file);
   if (!text) return text.error().with_context(what);
   return text;
 }
@@ -191,7 +191,7 @@ Result<Credentials::Material> Credentials::read_material(bool forced) {
 
 Result<std::string> Credentials::read_token() const {
   if (config_.token_file.empty()) return config_.token;
-  const auto text = read_file(config_.token_file);
+  const auto text = read_credential_file(config_.token_file);
   if (!text) return text.error().with_context("bearer token");
   return trimmed(*text);
 }

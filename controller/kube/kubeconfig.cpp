@@ -228,7 +228,7 @@ Result<ClusterConfig> guarded(const std::string& files, const Body& body) {
   }
 }
 
-std::string read_file(const std::string& path) {
+std::string read_kubeconfig_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   if (file) text << file.rdbuf();
@@ -255,7 +255,7 @@ Result<ClusterConfig> read_kubeconfig_files(const std::vector<std::string>& path
     Kubeconfig kubeconfig;
     for (const auto& path : paths) {
       const auto directory = std::filesystem::absolute(path).parent_path().string();
-      merge(read_file(path), path, directory, kubeconfig);
+      merge(read_kubeconfig_file(path), path, directory, kubeconfig);
     }
     return resolve(kubeconfig, files, context);
   });

@@ -12,7 +12,7 @@ namespace convoke::serve {
 
 namespace {
 
-constexpr Duration kLookEvery = std::chrono::seconds(2);
+constexpr Duration kLookForTokenEvery = std::chrono::seconds(2);
 constexpr std::string_view kScheme = "Bearer ";
 
 std::string hash_of(std::string_view token) {
@@ -49,7 +49,7 @@ Status BearerTokens::load() {
   if (!read_now) return read_now.error();
   const MutexLock lock(mutex_);
   hashes_ = std::move(*read_now);
-  next_look_ = clock_.monotonic_now() + kLookEvery;
+  next_look_ = clock_.monotonic_now() + kLookForTokenEvery;
   return {};
 }
 
@@ -57,7 +57,7 @@ bool BearerTokens::accept(const std::string& authorization) {
   const MutexLock lock(mutex_);
   if (clock_.monotonic_now() >= next_look_) {
     hashes_ = read().value_or(std::vector<std::string>{});
-    next_look_ = clock_.monotonic_now() + kLookEvery;
+    next_look_ = clock_.monotonic_now() + kLookForTokenEvery;
   }
   if (strncasecmp(authorization.c_str(), kScheme.data(), kScheme.size()) != 0) return false;
   const std::string given = hash_of(trimmed(std::string_view(authorization).substr(kScheme.size())));

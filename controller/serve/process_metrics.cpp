@@ -26,7 +26,7 @@ MetricFamily single(const std::string& name, const std::string& help, MetricType
   return {name, help, type, {metric}};
 }
 
-std::string read_file(const std::string& path) {
+std::string read_proc_file(const std::string& path) {
   std::ifstream file(path);
   std::ostringstream text;
   text << file.rdbuf();
@@ -58,7 +58,7 @@ std::optional<double> count_entries(const std::string& folder) {
 std::optional<double> memory_limit(const std::string& cgroup_root) {
   constexpr double kNoLimit = 1e18;
   for (const char* name : {"/memory.max", "/memory/memory.limit_in_bytes"}) {
-    std::istringstream text(read_file(cgroup_root + name));
+    std::istringstream text(read_proc_file(cgroup_root + name));
     double bytes = 0;
     if (text >> bytes && bytes < kNoLimit) return bytes;
   }
@@ -107,7 +107,7 @@ std::vector<MetricFamily> ProcessMetrics::Collect() const {
   const double ticks_per_second = static_cast<double>(sysconf(_SC_CLK_TCK));
   const double page_bytes = static_cast<double>(sysconf(_SC_PAGESIZE));
 
-  if (const auto stat = parse_process_stat(read_file(proc_root_ + "/self/stat"))) {
+  if (const auto stat = parse_process_stat(read_proc_file(proc_root_ + "/self/stat"))) {
     families.push_back(single("process_resident_memory_bytes", "Resident memory size in bytes.",
                               MetricType::Gauge, stat->resident_pages * page_bytes));
     families.push_back(single("process_virtual_memory_bytes", "Virtual memory size in bytes.",

@@ -12,9 +12,9 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr Duration kLookEvery = std::chrono::seconds(10);
+constexpr Duration kLookForFilesEvery = std::chrono::seconds(10);
 
-Result<std::string> read_file(const std::string& path) {
+Result<std::string> read_pem(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::string text(std::istreambuf_iterator<char>(in), {});
   if (!in || text.empty()) return Error{ErrorCode::Invalid, "cannot read " + path};
@@ -27,9 +27,9 @@ ServerTls::ServerTls(Clock& clock, TlsFiles files, std::function<void(const Erro
     : clock_(clock), files_(std::move(files)), on_problem_(std::move(on_problem)) {}
 
 Result<ServerTls::Texts> ServerTls::read() const {
-  auto certificate = read_file(files_.certificate);
+  auto certificate = read_pem(files_.certificate);
   if (!certificate) return certificate.error();
-  auto key = read_file(files_.key);
+  auto key = read_pem(files_.key);
   if (!key) return key.error();
   return Texts{std::move(*certificate), std::move(*key)};
 }
@@ -58,13 +58,13 @@ Status ServerTls::load() {
   if (!context) return context.error();
   context_ = std::move(*context);
   texts_ = std::move(*texts);
-  next_look_ = clock_.monotonic_now() + kLookEvery;
+  next_look_ = clock_.monotonic_now() + kLookForFilesEvery;
   return {};
 }
 
 ServerTls::Context ServerTls::current() {
   if (clock_.monotonic_now() < next_look_) return context_;
-  next_look_ = clock_.monotonic_now() + kLookEvery;
+  next_look_ = clock_.monotonic_now() + kLookForFilesEvery;
   const auto texts = read();
   if (texts && *texts == texts_) {
     problem_.clear();

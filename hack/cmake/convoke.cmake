@@ -6,7 +6,9 @@ target_compile_options(convoke_build_rules INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wconversion -Wno-sign-conversion -Werror
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety -Wreserved-identifier>
   # g++ 12 takes the alternatives of a std::variant that are not there for uninitialized memory.
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
+  # To g++, a source that is included is a header, where a type should not have members of anonymous ones.
+  $<$<AND:$<BOOL:${CONVOKE_UNITY}>,$<CXX_COMPILER_ID:GNU>>:-Wno-subobject-linkage>)
 target_compile_definitions(convoke_build_rules INTERFACE CONVOKE_VERSION="${CONVOKE_VERSION}")
 if(CONVOKE_SANITIZE)
   target_compile_options(convoke_build_rules INTERFACE
@@ -29,12 +31,35 @@ if(CONVOKE_FUZZ)
   target_link_options(convoke_build_rules INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+# convoke_batch(OUT SOURCE...): sources that each include eight of the given ones, for most of the compiler's time goes into
+# headers that all of them include. So names in anonymous namespaces are unique in a folder. Like CMake's UNITY_BUILD, but paths
+# are relative, so that ccache finds what another checkout has compiled.
+function(convoke_batch out)
+  if(NOT CONVOKE_UNITY)
+    set(${out} ${ARGN} PARENT_SCOPE)
+    return()
+  endif()
+  set(batches "")
+  list(LENGTH ARGN count)
+  math(EXPR last "${count} - 1")
+  foreach(first RANGE 0 ${last} 8)
+    list(SUBLIST ARGN ${first} 8 part)
+    list(TRANSFORM part REPLACE "^${CMAKE_SOURCE_DIR}/(.*)$" "#include \"\\1\"\n")
+    list(JOIN part "" text)
+    set(batch ${CMAKE_CURRENT_BINARY_DIR}/unity/${first}.cpp)
+    file(CONFIGURE OUTPUT ${batch} CONTENT "${text}" @ONLY)
+    list(APPEND batches ${batch})
+  endforeach()
+  set(${out} ${batches} PARENT_SCOPE)
+endfunction()
+
 # convoke_library(NAME USES a b ...): the .cpp files of the current folder as a static library. USES names
 # everything that the folder may include; a folder without .cpp files becomes a header-only library.
 function(convoke_library name)
   cmake_parse_arguments(ARG "" "" "USES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   if(sources)
+    convoke_batch(sources ${sources})
     add_library(${name} STATIC ${sources})
     target_link_libraries(${name} PUBLIC convoke_build_rules ${ARG_USES})
   else()
@@ -50,6 +75,7 @@ function(convoke_program name)
   if(NOT sources)
     return()
   endif()
+  convoke_batch(sources ${sources})
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE convoke_build_rules ${ARG_USES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
@@ -66,6 +92,7 @@ function(convoke_test name)
   if(NOT sources)
     return()
   endif()
+  convoke_batch(sources ${sources})
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE convoke_build_rules ${ARG_USES} GTest::gmock GTest::gtest_main)
   if(CONVOKE_SANITIZE)

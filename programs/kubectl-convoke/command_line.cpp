@@ -30,9 +30,9 @@ void add_output_flags(CLI::App& command, Invocation& invocation) {
                    "Neither colours nor glyphs; so it is too with $NO_COLOR, and where no terminal reads it");
 }
 
-class Builder {
+class CommandLineBuilder {
  public:
-  Builder(CLI::App& app, Invocation& invocation) : app_(app), invocation_(invocation) {}
+  CommandLineBuilder(CLI::App& app, Invocation& invocation) : app_(app), invocation_(invocation) {}
 
   void build() {
     add_views();
@@ -230,7 +230,7 @@ Result<Invocation> read_command_line(int argc, const char* const* argv) {
     CLI::App app("Shows, explains, starts and steers the work of Convoke.", "kubectl convoke");
     app.get_formatter()->column_width(kFlagColumn);
     app.set_version_flag("--version", programs::version_text("kubectl-convoke"));
-    Builder(app, invocation).build();
+    CommandLineBuilder(app, invocation).build();
     if (auto known = check_command(app, argc, argv); !known) return known.error();
     try {
       app.parse(argc, argv);

@@ -14,7 +14,7 @@ namespace convoke::plugin {
 namespace {
 
 // Other projects have a Workflow too. One of no group at all is a mistake, and meant for us.
-bool is_ours(const Json& object) {
+bool is_definition_or_run(const Json& object) {
   const auto version = text_at(object, "/apiVersion");
   return version.empty() || version.starts_with(std::string(api::kGroup) + "/");
 }
@@ -121,7 +121,7 @@ Result<DefinitionFiles> read_definitions(const std::vector<std::string>& files,
   std::vector<FileDefinition> runs;
   for (const auto& [file, document] : read.manifests) {
     const Json& value = document.value;
-    if (!value.is_object() || !is_ours(value)) continue;
+    if (!value.is_object() || !is_definition_or_run(value)) continue;
     const auto kind = text_at(value, "/kind");
     const Json& spec = value_at(value, "/spec");
     if (kind == "WorkflowRun") add_run(file, value, result.definitions, runs);

@@ -1,6 +1,7 @@
 #include "programs/kubectl-convoke/finding_text.h"
 
 #include "programs/kubectl-convoke/text_check.h"
+#include "reconcilers/api/common.h"
 
 namespace convoke::plugin {
 namespace {
@@ -15,6 +16,15 @@ std::string printable(const std::string& text) {
 }
 
 }  // namespace
+
+std::string quoted(const std::string& text) {
+  constexpr std::size_t kMostBytes = 80;
+  return "\"" + api::cut_text(text, kMostBytes) + "\"";
+}
+
+std::string counted(std::int64_t count, const std::string& word) {
+  return std::to_string(count) + " " + word + (count == 1 ? "" : "s");
+}
 
 Json to_json(const Finding& finding) {
   return {{"file", finding.file},

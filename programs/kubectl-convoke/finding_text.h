@@ -2,6 +2,7 @@
 // of valid UTF-8 whatever the manifest holds. Pure, safe from every thread.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "controller/kube/json.h"
@@ -9,6 +10,11 @@
 #include "programs/kubectl-convoke/style.h"
 
 namespace convoke::plugin {
+
+// A text of a manifest, in quotes and cut to a length that a message can bear.
+std::string quoted(const std::string& text);
+// "1 error", "2 errors"
+std::string counted(std::int64_t count, const std::string& word);
 
 std::string to_line(const Finding& finding, const Style& style);
 Json to_json(const Finding& finding);

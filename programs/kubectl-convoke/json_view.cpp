@@ -62,4 +62,8 @@ std::string as_text(const Json& value) {
   return value.is_string() ? value.get<std::string>() : dump_json(value);
 }
 
+std::string type_of(const Json& value) {
+  return value.is_number_integer() ? "integer" : value.type_name();
+}
+
 }  // namespace convoke::plugin

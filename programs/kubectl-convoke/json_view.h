@@ -27,5 +27,7 @@ bool is_owned_by(const Json& object, const std::string& uid);
 
 // A string as it is, any other value as compact JSON.
 std::string as_text(const Json& value);
+// Its type, as a schema calls it.
+std::string type_of(const Json& value);
 
 }  // namespace convoke::plugin

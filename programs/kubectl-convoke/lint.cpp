@@ -13,10 +13,6 @@
 namespace convoke::plugin {
 namespace {
 
-std::string counted(std::ptrdiff_t count, const std::string& word) {
-  return std::to_string(count) + " " + word + (count == 1 ? "" : "s");
-}
-
 Finding error_of(const std::string& file, const std::string& message, Position position = {}) {
   Finding finding;
   finding.file = file;

@@ -11,7 +11,7 @@
 namespace convoke::plugin {
 namespace {
 
-constexpr char kPlaceholder[] = "$(";
+constexpr char kPlaceholderMark[] = "$(";
 constexpr std::size_t kMaxCompared = 200;
 
 std::optional<Duration> duration_at(const Json& object, const std::string& pointer) {
@@ -158,7 +158,7 @@ std::vector<std::string> required_of(const Json& task) {
   auto capabilities = texts_at(task, "/requires/capabilities");
   if (capabilities.empty() && !text_at(task, "/type").empty()) capabilities.push_back(text_at(task, "/type"));
   std::erase_if(capabilities,
-                [](const std::string& one) { return one.find(kPlaceholder) != std::string::npos; });
+                [](const std::string& one) { return one.find(kPlaceholderMark) != std::string::npos; });
   return capabilities;
 }
 

@@ -7,6 +7,7 @@
 #include "controller/base/similar_word.h"
 #include "controller/base/time_format.h"
 #include "programs/kubectl-convoke/field_path.h"
+#include "programs/kubectl-convoke/finding_text.h"
 #include "programs/kubectl-convoke/json_view.h"
 #include "reconcilers/api/common.h"
 
@@ -49,14 +50,6 @@ bool is_qualified_name(const std::string& text) {
   const auto slash = text.find('/');
   if (slash == std::string::npos) return matches(text, kPattern, kMaxLabelBytes);
   return is_name(text.substr(0, slash)) && matches(text.substr(slash + 1), kPattern, kMaxLabelBytes);
-}
-
-std::string quoted(const std::string& text) {
-  return "\"" + api::cut_text(text, 80) + "\"";
-}
-
-std::string type_of(const Json& value) {
-  return value.is_number_integer() ? "integer" : value.type_name();
 }
 
 class MetadataCheck {

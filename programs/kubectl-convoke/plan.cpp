@@ -16,21 +16,21 @@
 namespace convoke::plugin {
 namespace {
 
-constexpr char kPlaceholder[] = "$(";
+constexpr char kPlaceholderStart[] = "$(";
 constexpr std::size_t kMaxListed = 5;
 // As the operator has it.
-constexpr std::size_t kMaxDepth = 8;
+constexpr std::size_t kMaxNesting = 8;
 // Of all that is below steps: Workflows that run Workflows multiply.
 constexpr std::size_t kMaxStepsBelow = 2000;
 
 // Where a plan stands among those of Workflows that run each other.
-struct Place {
+struct Nesting {
   std::vector<std::string> path;  // the Workflows that led here, its own included
   std::size_t* steps_left;        // of kMaxStepsBelow
 };
 
 Result<Plan> plan_at(const PlanRequest& request, const std::vector<std::string>& known_later,
-                     const Surroundings& around, const Place& place);
+                     const Surroundings& around, const Nesting& place);
 
 // What is known before a run exists.
 expression::JsonScope scope_of(const std::string& workflow, const std::string& namespace_,
@@ -55,7 +55,7 @@ Json expand_known(const Json& value, const expression::Scope& scope) {
 }
 
 std::string first_open(const Json& value, const std::string& path) {
-  if (value.is_string() && value.get_ref<const std::string&>().find(kPlaceholder) != std::string::npos) {
+  if (value.is_string() && value.get_ref<const std::string&>().find(kPlaceholderStart) != std::string::npos) {
     return path + " is " + value.get<std::string>();
   }
   if (!value.is_structured()) return "";
@@ -84,7 +84,7 @@ bool is_state_machine(const Plan& plan) {
 class Planner {
  public:
   Planner(Plan& plan, const WorkflowView& view, const expression::Scope& scope, const Surroundings& around,
-          Place place)
+          Nesting place)
       : plan_(plan),
         view_(view),
         namespace_(around.namespace_),
@@ -223,7 +223,7 @@ class Planner {
         }
       }
     }
-    Place below = place_;
+    Nesting below = place_;
     below.path.push_back(result.workflow);
     auto plan = plan_at(request, known_later, around_, below);
     if (!plan) {
@@ -245,8 +245,8 @@ class Planner {
     if (std::find(place_.path.begin(), place_.path.end(), result.workflow) != place_.path.end()) {
       return refuse("it would fail, since the Workflow would run itself: " + path + result.workflow);
     }
-    if (place_.path.size() >= kMaxDepth) {
-      return refuse("it would fail, since workflows are nested at most " + std::to_string(kMaxDepth) +
+    if (place_.path.size() >= kMaxNesting) {
+      return refuse("it would fail, since workflows are nested at most " + std::to_string(kMaxNesting) +
                     " deep: " + path + result.workflow);
     }
     Result<std::optional<Json>> found = std::optional<Json>();
@@ -341,7 +341,7 @@ class Planner {
   const expression::Scope& scope_;
   const Surroundings& around_;
   const std::optional<std::vector<api::Agent>>& agents_;
-  const Place place_;
+  const Nesting place_;
 };
 
 std::string money(double cost) {
@@ -428,7 +428,7 @@ Json step_json(const StepPlan& step) {
 
 // `known_later`: given, but with values that nobody knows yet.
 Result<Plan> plan_at(const PlanRequest& request, const std::vector<std::string>& known_later,
-                     const Surroundings& around, const Place& place) {
+                     const Surroundings& around, const Nesting& place) {
   const auto definition = workflow::parse_definition(dump_json(request.spec), "spec");
   if (!definition) return definition.error();
   Plan plan;
@@ -539,7 +539,7 @@ void add_objections(const Plan& plan, std::vector<std::string>& lines) {
 
 Result<Plan> make_plan(const PlanRequest& request, const Surroundings& surroundings) {
   std::size_t steps_left = kMaxStepsBelow;
-  Place place{{}, &steps_left};
+  Nesting place{{}, &steps_left};
   if (!request.is_inline) place.path.push_back(request.name);
   return plan_at(request, {}, surroundings, place);
 }

@@ -10,6 +10,7 @@
 #include "controller/base/similar_word.h"
 #include "controller/base/time_format.h"
 #include "programs/kubectl-convoke/field_path.h"
+#include "programs/kubectl-convoke/finding_text.h"
 #include "programs/kubectl-convoke/json_view.h"
 #include "programs/kubectl-convoke/yaml_document.h"
 #include "reconcilers/api/common.h"
@@ -24,16 +25,6 @@ constexpr std::size_t kMaxShown = 100;
 // What the CRDs have for durations, which says nothing to people.
 constexpr char kDurationPattern[] = R"(^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$)";
 
-std::string quoted(const std::string& text) {
-  constexpr std::size_t kMostBytes = 80;
-  return "\"" + api::cut_text(text, kMostBytes) + "\"";
-}
-
-std::string type_of(const Json& value) {
-  if (value.is_number_integer()) return "integer";
-  return value.type_name();
-}
-
 bool has_type(const Json& value, const std::string& type) {
   if (type == "object") return value.is_object();
   if (type == "array") return value.is_array();
@@ -41,10 +32,6 @@ bool has_type(const Json& value, const std::string& type) {
   if (type == "boolean") return value.is_boolean();
   if (type == "integer") return value.is_number_integer();
   return type != "number" || value.is_number();
-}
-
-std::string counted(std::int64_t count, const std::string& word) {
-  return std::to_string(count) + " " + word + (count == 1 ? "" : "s");
 }
 
 bool same_letters(const std::string& a, const std::string& b) {

@@ -12,7 +12,7 @@
 namespace convoke::plugin {
 namespace {
 
-constexpr int kMaxDepth = 20;  // of runs in runs
+constexpr int kMaxTreeDepth = 20;  // of runs in runs
 
 std::string phase_or(const Json& row, const char* otherwise) {
   const auto phase = text_at(row, "/phase");
@@ -86,9 +86,9 @@ void limit(std::vector<TreeNode>& nodes, const TreeOptions& options) {
   nodes = std::move(kept);
 }
 
-class Builder {
+class TreeBuilder {
  public:
-  Builder(const World& world, const TreeOptions& options) : world_(world), options_(options) {}
+  TreeBuilder(const World& world, const TreeOptions& options) : world_(world), options_(options) {}
 
   TreeNode run(const Json& object, int depth) const {
     TreeNode node{"WorkflowRun", name_of(object), "run/" + name_of(object), phase_of(object)};
@@ -97,7 +97,7 @@ class Builder {
     node.ended_at = text_at(object, "/status/completedAt");
     node.message =
         worth_saying(node.phase, text_at(object, "/status/reason"), text_at(object, "/status/message"));
-    if (depth > kMaxDepth) return node;
+    if (depth > kMaxTreeDepth) return node;
     std::set<std::string> told;
     const auto tasks = world_.tasks_of(uid_of(object));
     const auto runs = world_.runs_of(uid_of(object));
@@ -269,11 +269,11 @@ std::vector<Json> by_age(std::vector<Json> objects) {
 }  // namespace
 
 TreeNode build_run(const World& world, const Json& run, const TreeOptions& options) {
-  return Builder(world, options).run(run, 0);
+  return TreeBuilder(world, options).run(run, 0);
 }
 
 TreeNode build_task(const World& world, const Json& task, const TreeOptions& options) {
-  return Builder(world, options).task(task);
+  return TreeBuilder(world, options).task(task);
 }
 
 std::vector<std::string> render(const TreeNode& root, const Style& style, WallTime now) {

@@ -28,7 +28,7 @@ std::string in(const std::string& time, WallTime now) {
   return *at > now ? "in " + human_duration(*at - now) + " (" + time + ")" : "at " + time + ", which is past";
 }
 
-std::string joined(const std::vector<std::string>& words, const char* last = " and ") {
+std::string joined_with(const std::vector<std::string>& words, const char* last = " and ") {
   std::string text;
   for (std::size_t i = 0; i < words.size(); ++i) {
     text += (i == 0 ? "" : i + 1 == words.size() ? last : ", ") + words[i];
@@ -129,7 +129,7 @@ class TaskExplainer {
         open.push_back(text_at(row, "/name") + " (" + (phase.empty() ? "not created" : phase) + ")");
     }
     add_own_words(task_, result_.because);
-    if (!open.empty()) say("Its subtasks do the work; these have not ended: " + joined(open) + ".");
+    if (!open.empty()) say("Its subtasks do the work; these have not ended: " + joined_with(open) + ".");
     act("kubectl convoke tree task/" + name_);
   }
 
@@ -144,7 +144,7 @@ class TaskExplainer {
       result_.agents.push_back({one.agent, one.reason, false});
       busy = busy || one.is_busy;
     }
-    const auto wanted = joined(typed.spec.required_capabilities());
+    const auto wanted = joined_with(typed.spec.required_capabilities());
     if (!who.any_agents) {
       say("There are no agents in its namespace.");
       act("Start an agent with the capability " + wanted +
@@ -374,8 +374,8 @@ class RunExplainer {
     }
     say("Step " + in_quotes(step.name) + " waits for " + std::to_string(required) +
         (required == 1 ? " approval" : " approvals") +
-        (approvers.empty() ? "" : " by " + joined(approvers, " or ")) +
-        "; so far: " + (given.empty() ? "none" : joined(given)) + words_of(row));
+        (approvers.empty() ? "" : " by " + joined_with(approvers, " or ")) +
+        "; so far: " + (given.empty() ? "none" : joined_with(given)) + words_of(row));
     act("kubectl convoke approve " + name_ + " " + step.name + "   (or reject)");
   }
 
@@ -391,7 +391,7 @@ class RunExplainer {
         if (text_at(other, "/name") == before && open) waits_for.push_back(before + " (" + phase + ")");
       }
     }
-    if (!waits_for.empty()) return say(start + "waits for " + joined(waits_for) + ".");
+    if (!waits_for.empty()) return say(start + "waits for " + joined_with(waits_for) + ".");
     if (step != nullptr && step->is_finally) return say(start + "runs when all else has ended.");
     const auto running = number_at(run_, "/status/counts/running");
     if (view_.parallelism > 0 && running >= view_.parallelism && step != nullptr) {

@@ -22,7 +22,7 @@ namespace {
 
 // Of the paths and texts: each node has its whole path, however long the keys that lead to it.
 constexpr std::size_t kMaxBytes = 64 * 1024 * 1024;
-constexpr int kMaxDepth = 200;
+constexpr int kMaxYamlDepth = 200;
 
 // What a file has used of these bounds.
 struct Used {
@@ -119,7 +119,7 @@ class Converter {
 
  private:
   void count(const YAML::Node& node, int depth) {
-    if (depth > kMaxDepth) throw TooDeep{node.Mark()};
+    if (depth > kMaxYamlDepth) throw TooDeep{node.Mark()};
     if (++used_.nodes > max_nodes_) throw TooLarge{node.Mark()};
   }
 

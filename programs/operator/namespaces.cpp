@@ -7,7 +7,7 @@ namespace convoke::programs {
 
 namespace {
 
-constexpr std::size_t kMaxNameBytes = 63;
+constexpr std::size_t kMaxNamespaceBytes = 63;
 
 std::vector<std::string> split_at_commas(const std::string& text) {
   std::vector<std::string> parts;
@@ -19,7 +19,7 @@ std::vector<std::string> split_at_commas(const std::string& text) {
 
 bool may_be_namespace(const std::string& name) {
   constexpr char kAllowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
-  return !name.empty() && name.size() <= kMaxNameBytes &&
+  return !name.empty() && name.size() <= kMaxNamespaceBytes &&
          name.find_first_not_of(kAllowed) == std::string::npos && name.front() != '-' && name.back() != '-';
 }
 

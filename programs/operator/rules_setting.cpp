@@ -11,7 +11,7 @@ namespace convoke::programs {
 
 namespace {
 
-constexpr std::size_t kMaxNameBytes = 63;
+constexpr std::size_t kMaxRuleNameBytes = 63;
 constexpr std::size_t kMaxMessageBytes = 256;
 constexpr std::size_t kMaxExpressionBytes = 4096;
 constexpr std::size_t kMaxNamespaces = 1000;
@@ -34,7 +34,7 @@ class RuleReader {
       return rule;
     }
     check_keys(item);
-    rule.name = text(item, "name", kMaxNameBytes, true);
+    rule.name = text(item, "name", kMaxRuleNameBytes, true);
     rule.message = text(item, "message", kMaxMessageBytes, false);
     rule.expression = text(item, "expression", kMaxExpressionBytes, true);
     rule.namespaces = names(item);
@@ -93,7 +93,7 @@ class RuleReader {
   std::vector<std::string>& mistakes_;
 };
 
-Error all_of(const std::vector<std::string>& mistakes) {
+Error all_mistakes(const std::vector<std::string>& mistakes) {
   std::string text;
   for (const auto& line : mistakes) text += (text.empty() ? "" : "\n") + line;
   return Error{ErrorCode::Invalid, text};
@@ -116,7 +116,7 @@ Result<std::vector<task::AssignmentRule>> parse(const std::string& text) {
     if (taken && !rule.name.empty()) mistakes.push_back(where + ".name: " + rule.name + " is there twice");
     rules.push_back(std::move(rule));
   }
-  if (!mistakes.empty()) return all_of(mistakes);
+  if (!mistakes.empty()) return all_mistakes(mistakes);
   return rules;
 }
 

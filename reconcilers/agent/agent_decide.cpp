@@ -92,10 +92,6 @@ Appearance appearance_of(AgentPhase phase, const api::Agent& agent, const api::A
           "no heartbeat for more than " + format_duration(agent.spec.heartbeat_timeout)};
 }
 
-bool pulls(const api::Agent& agent) {
-  return agent.spec.dispatch.mode == api::DispatchMode::Pull;
-}
-
 // What is known better than that no heartbeat came; null: nothing.
 const AgentTrouble* trouble_of(AgentPhase phase, const AgentSnapshot& snapshot) {
   const bool silent = phase == AgentPhase::Pending || phase == AgentPhase::Offline;
@@ -183,6 +179,10 @@ api::AgentStatus completed(api::AgentStatus status, const AgentSnapshot& snapsho
 }
 
 }  // namespace
+
+bool pulls(const api::Agent& agent) {
+  return agent.spec.dispatch.mode == api::DispatchMode::Pull;
+}
 
 AgentPhase phase_of(const AgentSnapshot& snapshot) {
   return phase_with(snapshot, snapshot.agent.status.circuit);

@@ -60,6 +60,8 @@ struct AgentDecision {
   std::optional<Duration> look_again;
 };
 
+// Whether it comes for its Tasks itself.
+bool pulls(const api::Agent& agent);
 // The phase that the snapshot shows.
 api::AgentPhase phase_of(const AgentSnapshot& snapshot);
 

@@ -38,14 +38,9 @@ bool holds(const api::Task& task, const api::AttemptRecord& attempt) {
   return std::find(attempts.begin(), attempts.end(), attempt) != attempts.end();
 }
 
-bool pulls(const api::Agent& agent) {
-  return agent.spec.dispatch.mode == api::DispatchMode::Pull;
-}
-
 // The agent whose load the Task is; empty if none.
 std::string loads(const api::Task* task) {
-  const bool live = task != nullptr && (task->status.phase == api::TaskPhase::Assigned ||
-                                        task->status.phase == api::TaskPhase::Running);
+  const bool live = task != nullptr && is_live(task->status.phase);
   return live ? task->status.agent_name : "";
 }
 

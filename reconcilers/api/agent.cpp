@@ -9,11 +9,11 @@
 namespace convoke::api {
 namespace {
 
-constexpr EnumNames<AgentPhase, 5> kPhases{{{AgentPhase::Pending, "Pending"},
-                                            {AgentPhase::Ready, "Ready"},
-                                            {AgentPhase::Offline, "Offline"},
-                                            {AgentPhase::Draining, "Draining"},
-                                            {AgentPhase::Degraded, "Degraded"}}};
+constexpr EnumNames<AgentPhase, 5> kAgentPhases{{{AgentPhase::Pending, "Pending"},
+                                                 {AgentPhase::Ready, "Ready"},
+                                                 {AgentPhase::Offline, "Offline"},
+                                                 {AgentPhase::Draining, "Draining"},
+                                                 {AgentPhase::Degraded, "Degraded"}}};
 
 constexpr EnumNames<CircuitState, 3> kCircuitStates{
     {{CircuitState::Closed, "Closed"}, {CircuitState::Open, "Open"}, {CircuitState::HalfOpen, "HalfOpen"}}};
@@ -58,7 +58,7 @@ std::optional<SecretKey> read_secret_key(const FieldReader& parent, const char* 
   return secret;
 }
 
-Dispatch read_dispatch(const FieldReader& reader) {
+Dispatch read_agent_dispatch(const FieldReader& reader) {
   Dispatch dispatch;
   reader.read("mode", dispatch.mode, kDispatchModes);
   const FieldReader http = reader.object("http");
@@ -75,13 +75,13 @@ Dispatch read_dispatch(const FieldReader& reader) {
   return dispatch;
 }
 
-AgentSpec read_spec(const FieldReader& reader) {
+AgentSpec read_agent_spec(const FieldReader& reader) {
   AgentSpec spec;
   reader.read("type", spec.type);
   reader.read("capabilities", spec.capabilities);
   reader.read("capacity", spec.capacity, kCapacity);
   read_limits(reader, spec);
-  spec.dispatch = read_dispatch(reader.object("dispatch"));
+  spec.dispatch = read_agent_dispatch(reader.object("dispatch"));
   const FieldReader heartbeat = reader.object("heartbeat");
   heartbeat.read("interval", spec.heartbeat_interval, kShortestHeartbeat);
   heartbeat.read("timeout", spec.heartbeat_timeout, kShortestHeartbeat);
@@ -99,10 +99,10 @@ TaskTypeStatistics read_statistics(const FieldReader& reader) {
   return statistics;
 }
 
-AgentStatus read_status(const FieldReader& reader) {
+AgentStatus read_agent_status(const FieldReader& reader) {
   AgentStatus status;
   status.present = read_observed_generation(reader, status.observed_generation);
-  reader.read("phase", status.phase, kPhases);
+  reader.read("phase", status.phase, kAgentPhases);
   reader.read("lastHeartbeatTime", status.last_heartbeat_time);
   reader.read("activeTasks", status.active_tasks);
   reader.read("completedTasks", status.completed_tasks);
@@ -159,7 +159,7 @@ void put_performance(Json& json, const AgentStatus& status) {
   put_filled(json, "counted", std::move(counted));
 }
 
-Json status_to_json(const AgentStatus& status) {
+Json agent_status_to_json(const AgentStatus& status) {
   // No active Tasks is an answer too, so it is written.
   Json json = {{"phase", to_string(status.phase)}, {"activeTasks", status.active_tasks}};
   put_number(json, "observedGeneration", status.observed_generation);
@@ -172,7 +172,7 @@ Json status_to_json(const AgentStatus& status) {
 }  // namespace
 
 const char* to_string(AgentPhase phase) {
-  return name_of(kPhases, phase);
+  return name_of(kAgentPhases, phase);
 }
 
 const char* to_string(DispatchMode mode) {
@@ -187,13 +187,13 @@ Agent Agent::from_json(const Json& object) {
   Agent agent;
   const FieldReader reader(object, "", agent.malformed);
   agent.meta = kube::meta_from_json(object);
-  agent.spec = read_spec(reader.object("spec"));
-  agent.status = read_status(reader.object("status"));
+  agent.spec = read_agent_spec(reader.object("spec"));
+  agent.status = read_agent_status(reader.object("status"));
   return agent;
 }
 
 Json status_update(const Agent& current, const AgentStatus& status) {
-  return status_body(kAgent, current.meta, status_to_json(status));
+  return status_body(kAgent, current.meta, agent_status_to_json(status));
 }
 
 kube::ObjectReference reference(const Agent& agent) {

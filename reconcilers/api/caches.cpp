@@ -12,7 +12,7 @@ Values only_if(bool found, std::string value) {
 }
 
 bool is_live(const Task& task) {
-  return task.status.phase == TaskPhase::Assigned || task.status.phase == TaskPhase::Running;
+  return is_live(task.status.phase);
 }
 
 Values agent_of(const Task& task) {

@@ -9,13 +9,13 @@
 namespace convoke::api {
 namespace {
 
-constexpr EnumNames<TaskPhase, 7> kPhases{{{TaskPhase::Pending, "Pending"},
-                                           {TaskPhase::Queued, "Queued"},
-                                           {TaskPhase::Assigned, "Assigned"},
-                                           {TaskPhase::Running, "Running"},
-                                           {TaskPhase::Succeeded, "Succeeded"},
-                                           {TaskPhase::Failed, "Failed"},
-                                           {TaskPhase::Cancelled, "Cancelled"}}};
+constexpr EnumNames<TaskPhase, 7> kTaskPhases{{{TaskPhase::Pending, "Pending"},
+                                               {TaskPhase::Queued, "Queued"},
+                                               {TaskPhase::Assigned, "Assigned"},
+                                               {TaskPhase::Running, "Running"},
+                                               {TaskPhase::Succeeded, "Succeeded"},
+                                               {TaskPhase::Failed, "Failed"},
+                                               {TaskPhase::Cancelled, "Cancelled"}}};
 
 constexpr EnumNames<ReportState, 4> kReportStates{{{ReportState::Running, "Running"},
                                                    {ReportState::Succeeded, "Succeeded"},
@@ -89,7 +89,7 @@ void read_subtasks(const FieldReader& reader, TaskSpec& spec) {
   aggregation.read("timeout", spec.aggregation.timeout, kShortestTimeout);
 }
 
-TaskSpec read_spec(const FieldReader& reader) {
+TaskSpec read_task_spec(const FieldReader& reader) {
   TaskSpec spec;
   reader.read("type", spec.type);
   reader.read("title", spec.title);
@@ -146,7 +146,7 @@ SubtaskRow read_subtask_row(const FieldReader& reader) {
   SubtaskRow row;
   reader.read("name", row.name);
   reader.read("taskName", row.task_name);
-  reader.read("phase", row.phase, kPhases);
+  reader.read("phase", row.phase, kTaskPhases);
   reader.read("reason", row.reason);
   return row;
 }
@@ -171,7 +171,7 @@ Report read_report(const FieldReader& parent) {
   return report;
 }
 
-TaskDispatch read_dispatch(const FieldReader& reader) {
+TaskDispatch read_task_dispatch(const FieldReader& reader) {
   TaskDispatch dispatch;
   reader.read("assignmentID", dispatch.assignment_id);
   reader.read("agentName", dispatch.agent_name);
@@ -195,10 +195,10 @@ AttemptRecord read_attempt(const FieldReader& reader) {
   return attempt;
 }
 
-TaskStatus read_status(const FieldReader& reader) {
+TaskStatus read_task_status(const FieldReader& reader) {
   TaskStatus status;
   status.present = read_observed_generation(reader, status.observed_generation);
-  reader.read("phase", status.phase, kPhases);
+  reader.read("phase", status.phase, kTaskPhases);
   reader.read("reason", status.reason);
   reader.read("message", status.message);
   status.conditions = read_conditions(reader);
@@ -206,7 +206,7 @@ TaskStatus read_status(const FieldReader& reader) {
   reader.read("agentName", status.agent_name);
   status.assignment = read_assignment(reader.object("assignment"));
   status.report = read_report(reader);
-  status.dispatch = read_dispatch(reader.object("dispatch"));
+  status.dispatch = read_task_dispatch(reader.object("dispatch"));
   reader.read("queuedAt", status.queued_at);
   reader.read("assignedAt", status.assigned_at);
   reader.read("startedAt", status.started_at);
@@ -264,7 +264,7 @@ Json attempt_to_json(const AttemptRecord& attempt) {
   return json;
 }
 
-Json status_to_json(const TaskStatus& status) {
+Json task_status_to_json(const TaskStatus& status) {
   Json json = {{"phase", to_string(status.phase)}};
   put_text(json, "reason", status.reason);
   put_text(json, "message", status.message);
@@ -348,7 +348,7 @@ void put_coordination(Json& json, const TaskSpec& spec) {
 }  // namespace
 
 const char* to_string(TaskPhase phase) {
-  return name_of(kPhases, phase);
+  return name_of(kTaskPhases, phase);
 }
 
 const char* to_string(Strategy strategy) {
@@ -365,6 +365,10 @@ const char* to_string(LockMode mode) {
 
 const char* to_string(AggregationStrategy strategy) {
   return name_of(kAggregations, strategy);
+}
+
+bool is_live(TaskPhase phase) {
+  return phase == TaskPhase::Assigned || phase == TaskPhase::Running;
 }
 
 bool is_terminal(TaskPhase phase) {
@@ -393,8 +397,8 @@ Task Task::from_json(const Json& object) {
   Task task;
   const FieldReader reader(object, "", task.malformed);
   task.meta = kube::meta_from_json(object);
-  task.spec = read_spec(reader.object("spec"));
-  task.status = read_status(reader.object("status"));
+  task.spec = read_task_spec(reader.object("spec"));
+  task.status = read_task_status(reader.object("status"));
   return task;
 }
 
@@ -436,11 +440,11 @@ Json spec_to_json(const TaskSpec& spec) {
 }
 
 TaskSpec task_spec_from_json(const Json& spec, const std::string& path, std::vector<std::string>& malformed) {
-  return read_spec(FieldReader(spec, path, malformed));
+  return read_task_spec(FieldReader(spec, path, malformed));
 }
 
 Json status_update(const Task& current, const TaskStatus& status) {
-  return status_body(kTask, current.meta, status_to_json(status));
+  return status_body(kTask, current.meta, task_status_to_json(status));
 }
 
 kube::ObjectReference reference(const Task& task) {

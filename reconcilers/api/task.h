@@ -90,6 +90,8 @@ struct TaskSpec {
 enum class TaskPhase { Pending, Queued, Assigned, Running, Succeeded, Failed, Cancelled };
 const char* to_string(TaskPhase phase);
 bool is_terminal(TaskPhase phase);
+// Assigned or Running: an agent has it.
+bool is_live(TaskPhase phase);
 
 struct RejectedAgent {
   std::string agent_name;

@@ -32,7 +32,7 @@ constexpr IntRange kHistoryLimit{0, 10'000};
 constexpr IntRange kMaxIterations{1, 10'000};
 constexpr IntRange kMaxTransitions{1, 10'000};
 constexpr IntRange kRequiredApprovals{1, 100};
-constexpr Duration kShortestTimeout = std::chrono::milliseconds(1);
+constexpr Duration kShortestStepTimeout = std::chrono::milliseconds(1);
 
 Parameter read_parameter(const FieldReader& reader) {
   Parameter parameter;
@@ -78,7 +78,7 @@ Approval read_approval(const FieldReader& reader) {
   Approval approval;
   reader.read("required", approval.required, kRequiredApprovals);
   reader.read("approvers", approval.approvers);
-  reader.read("timeout", approval.timeout, kShortestTimeout);
+  reader.read("timeout", approval.timeout, kShortestStepTimeout);
   reader.read("onTimeout", approval.on_timeout, kApprovalTimeouts);
   return approval;
 }
@@ -124,7 +124,7 @@ Step read_step(const FieldReader& reader) {
   step.for_each = read_optional(reader, "forEach", read_for_each);
   step.repeat = read_optional(reader, "repeat", read_repeat);
   step.retry = read_optional(reader, "retry", read_retry);
-  reader.read("timeout", step.timeout, kShortestTimeout);
+  reader.read("timeout", step.timeout, kShortestStepTimeout);
   reader.read("optional", step.optional);
   reader.read_raw_object("compensate", step.compensate);
   reader.each_object("transitions",
@@ -139,14 +139,14 @@ OutputDefinition read_output(const FieldReader& reader) {
   return output;
 }
 
-WorkflowSpec read_spec(const FieldReader& reader) {
+WorkflowSpec read_workflow_spec(const FieldReader& reader) {
   WorkflowSpec spec;
   reader.read("description", spec.description);
   reader.each_object("parameters",
                      [&](const FieldReader& item) { spec.parameters.push_back(read_parameter(item)); });
   reader.read("mode", spec.mode, kModes);
   reader.read("parallelism", spec.parallelism, kParallelism);
-  reader.read("timeout", spec.timeout, kShortestTimeout);
+  reader.read("timeout", spec.timeout, kShortestStepTimeout);
   reader.read("onFailure", spec.on_failure, kFailurePolicies);
   spec.retry = read_optional(reader, "retry", read_retry);
   reader.each_object("steps", [&](const FieldReader& item) { spec.steps.push_back(read_step(item)); });
@@ -161,7 +161,7 @@ WorkflowSpec read_spec(const FieldReader& reader) {
   return spec;
 }
 
-WorkflowStatus read_status(const FieldReader& reader) {
+WorkflowStatus read_workflow_status(const FieldReader& reader) {
   WorkflowStatus status;
   status.present = read_observed_generation(reader, status.observed_generation);
   reader.read("phase", status.phase);
@@ -178,7 +178,7 @@ WorkflowStatus read_status(const FieldReader& reader) {
   return status;
 }
 
-Json status_to_json(const WorkflowStatus& status) {
+Json workflow_status_to_json(const WorkflowStatus& status) {
   Json json = {{"activeRuns", status.active_runs}};
   put_text(json, "phase", status.phase);
   put_number(json, "observedGeneration", status.observed_generation);
@@ -217,20 +217,20 @@ Workflow Workflow::from_json(const Json& object) {
   const FieldReader reader(object, "", workflow.malformed);
   workflow.meta = kube::meta_from_json(object);
   if (const std::optional<FieldReader> spec = reader.optional_object("spec")) {
-    workflow.spec = read_spec(*spec);
+    workflow.spec = read_workflow_spec(*spec);
     reader.read_raw("spec", workflow.spec_json);
   }
-  workflow.status = read_status(reader.object("status"));
+  workflow.status = read_workflow_status(reader.object("status"));
   return workflow;
 }
 
 WorkflowSpec workflow_spec_from_json(const Json& spec, const std::string& path,
                                      std::vector<std::string>& malformed) {
-  return read_spec(FieldReader(spec, path, malformed));
+  return read_workflow_spec(FieldReader(spec, path, malformed));
 }
 
 Json status_update(const Workflow& current, const WorkflowStatus& status) {
-  return status_body(kWorkflow, current.meta, status_to_json(status));
+  return status_body(kWorkflow, current.meta, workflow_status_to_json(status));
 }
 
 kube::ObjectReference reference(const Workflow& workflow) {

@@ -51,7 +51,7 @@ GivenApproval read_given_approval(const FieldReader& reader) {
   return approval;
 }
 
-WorkflowRunSpec read_spec(const FieldReader& reader) {
+WorkflowRunSpec read_run_spec(const FieldReader& reader) {
   WorkflowRunSpec spec;
   reader.read("workflowName", spec.workflow_name);
   reader.read_raw_object("workflowSpec", spec.workflow_spec);
@@ -71,7 +71,7 @@ WorkflowRunSpec read_spec(const FieldReader& reader) {
   return spec;
 }
 
-StepStatus read_step(const FieldReader& reader) {
+StepStatus read_step_status(const FieldReader& reader) {
   StepStatus step;
   reader.read("name", step.name);
   reader.read("phase", step.phase, kStepPhases);
@@ -104,7 +104,7 @@ StepCounts read_counts(const FieldReader& reader) {
   return counts;
 }
 
-WorkflowRunStatus read_status(const FieldReader& reader) {
+WorkflowRunStatus read_run_status(const FieldReader& reader) {
   WorkflowRunStatus status;
   status.present = read_observed_generation(reader, status.observed_generation);
   reader.read("phase", status.phase, kRunPhases);
@@ -113,7 +113,8 @@ WorkflowRunStatus read_status(const FieldReader& reader) {
   status.conditions = read_conditions(reader);
   reader.read("revision", status.revision);
   reader.read_raw_object("parameters", status.parameters);
-  reader.each_object("steps", [&](const FieldReader& item) { status.steps.push_back(read_step(item)); });
+  reader.each_object("steps",
+                     [&](const FieldReader& item) { status.steps.push_back(read_step_status(item)); });
   status.counts = read_counts(reader.object("counts"));
   reader.read("progress", status.progress);
   reader.read_raw_object("outputs", status.outputs);
@@ -158,7 +159,7 @@ Json counts_to_json(const StepCounts& counts) {
   return json;
 }
 
-Json status_to_json(const WorkflowRunStatus& status) {
+Json run_status_to_json(const WorkflowRunStatus& status) {
   Json json = {{"phase", to_string(status.phase)}};
   put_text(json, "reason", status.reason);
   put_text(json, "message", status.message);
@@ -211,13 +212,13 @@ WorkflowRun WorkflowRun::from_json(const Json& object) {
   WorkflowRun run;
   const FieldReader reader(object, "", run.malformed);
   run.meta = kube::meta_from_json(object);
-  run.spec = read_spec(reader.object("spec"));
-  run.status = read_status(reader.object("status"));
+  run.spec = read_run_spec(reader.object("spec"));
+  run.status = read_run_status(reader.object("status"));
   return run;
 }
 
 Json status_update(const WorkflowRun& current, const WorkflowRunStatus& status) {
-  return status_body(kWorkflowRun, current.meta, status_to_json(status));
+  return status_body(kWorkflowRun, current.meta, run_status_to_json(status));
 }
 
 kube::ObjectReference reference(const WorkflowRun& run) {

@@ -16,7 +16,7 @@ using runtime::Done;
 constexpr Duration kShortestInterval = std::chrono::milliseconds(500);
 constexpr Duration kLongestProbe = std::chrono::seconds(5);
 
-bool is_brought(const api::Agent* agent) {
+bool is_probed(const api::Agent* agent) {
   return agent != nullptr && agent->spec.dispatch.mode != DispatchMode::Pull && !agent->meta.being_deleted();
 }
 
@@ -34,7 +34,7 @@ AgentProber::AgentProber(api::Caches& caches, ServiceClient* service, bool jobs_
 void AgentProber::watch(runtime::WorkQueue& queue) {
   queue_ = &queue;
   caches_.agents.add_handler([&queue](const runtime::Store<api::Agent>::Change& change) {
-    if (is_brought(change.after.get()) && !same_to_a_probe(change.before.get(), change.after.get())) {
+    if (is_probed(change.after.get()) && !same_to_a_probe(change.before.get(), change.after.get())) {
       queue.add(change.after->meta.key());
     }
   });
@@ -52,7 +52,7 @@ void AgentProber::stop() {
 
 runtime::ReconcileResult AgentProber::reconcile(const kube::ObjectKey& key) {
   const auto agent = caches_.agents.get(key);
-  if (!is_brought(agent.get())) return Done{};
+  if (!is_probed(agent.get())) return Done{};
   if (agent->spec.dispatch.mode == DispatchMode::HTTP && service_ == nullptr) return Done{};
   const Finding finding = probe(*agent);
   if (finding.reason.empty()) {

@@ -11,10 +11,6 @@ using api::AttemptOutcome;
 using api::DispatchMode;
 using api::TaskPhase;
 
-bool is_brought(const api::Agent* agent) {
-  return agent != nullptr && agent->spec.dispatch.mode != DispatchMode::Pull;
-}
-
 bool ended_by_itself(AttemptOutcome outcome) {
   return outcome == AttemptOutcome::Succeeded || outcome == AttemptOutcome::Failed ||
          outcome == AttemptOutcome::Rejected;
@@ -33,10 +29,13 @@ bool is_final(const api::Report& report) {
 
 }  // namespace
 
+bool brings_tasks_to(const api::Agent* agent) {
+  return agent != nullptr && agent->spec.dispatch.mode != DispatchMode::Pull;
+}
+
 bool is_live(const api::Task& task) {
   const api::TaskStatus& status = task.status;
-  return (status.phase == TaskPhase::Assigned || status.phase == TaskPhase::Running) &&
-         !status.assignment.id.empty() && !task.meta.being_deleted();
+  return is_live(status.phase) && !status.assignment.id.empty() && !task.meta.being_deleted();
 }
 
 bool is_reported_final(const api::Task& task) {
@@ -59,7 +58,7 @@ Step plan(const PlanInput& input) {
   const api::Task& task = input.task;
   const api::TaskStatus& status = task.status;
   if (!is_live(task) && must_be_stopped(task)) return Step::Stop;
-  if (!is_live(task) || !is_brought(input.agent) || is_reported_final(task)) return Step::Nothing;
+  if (!is_live(task) || !brings_tasks_to(input.agent) || is_reported_final(task)) return Step::Nothing;
   const api::TaskDispatch& brought = status.dispatch;
   if (brought.assignment_id != status.assignment.id) {
     const bool may_begin = task.spec.delivery == api::Delivery::AtLeastOnce || !has_begun(task);

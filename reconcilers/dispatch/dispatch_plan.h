@@ -37,6 +37,8 @@ struct PlanInput {
 
 Step plan(const PlanInput& input);
 
+// Whether it is an agent (null: none) that Tasks are brought to, instead of one that comes for them.
+bool brings_tasks_to(const api::Agent* agent);
 // The Task has an agent now, and its assignment stands.
 bool is_live(const api::Task& task);
 // The assignment was reported to have ended.

@@ -23,10 +23,6 @@ constexpr Duration kLongestPause = std::chrono::seconds(30);
 constexpr Duration kConflictDelay = std::chrono::seconds(1);
 constexpr int kMaxDoublings = 5;
 
-bool is_brought(const api::Agent* agent) {
-  return agent != nullptr && agent->spec.dispatch.mode != DispatchMode::Pull;
-}
-
 bool is_service(const api::Agent* agent) {
   return agent != nullptr && agent->spec.dispatch.mode == DispatchMode::HTTP;
 }
@@ -68,8 +64,8 @@ bool is_left_alone(const api::Task& task, const api::Agent* agent) {
   const api::TaskDispatch& dispatch = task.status.dispatch;
   const bool reports_itself =
       !dispatch.accepted_at.empty() && dispatch.location.empty() && dispatch.job_name.empty();
-  return agent != nullptr && !is_brought(agent) && is_live(task) && is_announced(task) && !reports_itself &&
-         !is_reported_final(task);
+  return agent != nullptr && !brings_tasks_to(agent) && is_live(task) && is_announced(task) &&
+         !reports_itself && !is_reported_final(task);
 }
 
 bool is_at_most_once(const api::Task& task) {
@@ -94,7 +90,7 @@ void DispatchReconciler::watch(runtime::WorkQueue& queue) {
 bool DispatchReconciler::concerns(const api::Task& task) const {
   if (must_be_stopped(task)) return true;
   const auto agent = agent_named(task, task.status.agent_name);
-  return is_live(task) && (is_brought(agent.get()) || is_left_alone(task, agent.get()));
+  return is_live(task) && (brings_tasks_to(agent.get()) || is_left_alone(task, agent.get()));
 }
 
 void DispatchReconciler::task_changed(const TaskChange& change, runtime::WorkQueue& queue) {
@@ -136,7 +132,7 @@ void DispatchReconciler::task_is_gone(const api::Task& task, const runtime::Work
 void DispatchReconciler::agent_changed(const AgentChange& change, runtime::WorkQueue& queue) {
   const api::Agent* const before = change.before.get();
   if (same_dispatch(before, change.after.get())) return;
-  if (before != nullptr && !is_brought(before) && !is_brought(change.after.get())) return;
+  if (before != nullptr && !brings_tasks_to(before) && !brings_tasks_to(change.after.get())) return;
   const kube::ObjectKey key = (change.after ? change.after : change.before)->meta.key();
   const auto tasks = parts_.caches.tasks.by_index(api::index::kTasksByAgent, key.str());
   if (is_service(before) && !can_be_asked(*before, parts_.caches.agents.get(key).get())) {
@@ -236,7 +232,7 @@ std::shared_ptr<const api::Agent> DispatchReconciler::agent_named(const api::Tas
 }
 
 Carrier* DispatchReconciler::carrier_of(const api::Agent* agent) const {
-  if (!is_brought(agent)) return nullptr;
+  if (!brings_tasks_to(agent)) return nullptr;
   return agent->spec.dispatch.mode == DispatchMode::HTTP ? parts_.http : parts_.job;
 }
 

@@ -15,7 +15,7 @@ constexpr char kMountPath[] = "/convoke";
 constexpr char kVariablePrefix[] = "CONVOKE_";
 constexpr std::size_t kMaxNamePart = 24;
 constexpr std::size_t kMaxJobName = 63;
-constexpr std::size_t kMaxMessageBytes = 1024;
+constexpr std::size_t kMaxJobMessageBytes = 1024;
 // The kernel takes 128 KiB for one string of the environment: with more, no container starts.
 constexpr std::size_t kMaxVariableBytes = std::size_t{100} * 1024;
 // The Task's own timeout comes first.
@@ -257,12 +257,13 @@ std::string waits_for(const Json& pod) {
       const std::string message = text_at(waiting, "message");
       return api::cut_text(
           "container " + text_at(container, "name") + ": " + reason + (message.empty() ? "" : ": " + message),
-          kMaxMessageBytes);
+          kMaxJobMessageBytes);
     }
   }
   for (const Json& condition : list_at(status, "conditions")) {
     if (text_at(condition, "type") == "PodScheduled" && text_at(condition, "status") == "False") {
-      return api::cut_text("the Pod cannot be scheduled: " + text_at(condition, "message"), kMaxMessageBytes);
+      return api::cut_text("the Pod cannot be scheduled: " + text_at(condition, "message"),
+                           kMaxJobMessageBytes);
     }
   }
   return "";

@@ -7,7 +7,7 @@ namespace convoke::dispatch {
 namespace {
 
 constexpr char kSeparator = '/';
-constexpr Duration kFirstPause = std::chrono::seconds(1);
+constexpr Duration kFirstStopPause = std::chrono::seconds(1);
 constexpr int kMaxTries = 5;
 
 // As a service; a Job is stopped without its agent.
@@ -66,7 +66,7 @@ std::optional<Duration> StopList::tried(const kube::ObjectKey& key, bool done) {
   const auto found = stops_.find(key);
   if (found == stops_.end()) return {};
   Stop& stop = found->second;
-  if (!done && ++stop.tries < kMaxTries) return kFirstPause * (1 << stop.tries);
+  if (!done && ++stop.tries < kMaxTries) return kFirstStopPause * (1 << stop.tries);
   stop.is_over = true;
   return {};
 }

@@ -33,7 +33,7 @@ TaskDecision Decision::run() {
     decide_finished();
   } else if (has_subtasks() && next_.phase == TaskPhase::Running) {
     decide_subtasks();
-  } else if (next_.phase == TaskPhase::Assigned || next_.phase == TaskPhase::Running) {
+  } else if (is_live(next_.phase)) {
     decide_live();
   } else {
     decide_idle();
@@ -134,7 +134,7 @@ void Decision::fail(AttemptOutcome outcome, const std::string& why, const std::s
 
 void Decision::end(TaskPhase phase, AttemptOutcome outcome, const std::string& why,
                    const std::string& message) {
-  const bool live = next_.phase == TaskPhase::Assigned || next_.phase == TaskPhase::Running;
+  const bool live = is_live(next_.phase);
   if (live && !has_subtasks()) {
     next_.started_at = current_report() != nullptr ? start_time() : next_.started_at;
     record_attempt(outcome, why, message);
@@ -196,7 +196,7 @@ void Decision::plan_next_look() {
   if (next_.reason != reason::kInvalidSpec) {
     look_again(until_deadline());
   }
-  const bool live = next_.phase == TaskPhase::Assigned || next_.phase == TaskPhase::Running;
+  const bool live = is_live(next_.phase);
   if (live && !has_subtasks()) {
     look_again(until_timeout());
     if (const auto left = until_overdue(task_.spec, next_, timing_, seen_.now)) {

@@ -88,7 +88,7 @@ Requirement requirement_of(const api::Task& task) {
 
 Demand demand_of(const api::Task& task, WallTime now) {
   Demand demand;
-  const bool live = task.status.phase == TaskPhase::Assigned || task.status.phase == TaskPhase::Running;
+  const bool live = is_live(task.status.phase);
   if (live && !task.status.agent_name.empty()) {
     demand.kind = Demand::Kind::Active;
     demand.agent_name = task.status.agent_name;

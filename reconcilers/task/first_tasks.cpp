@@ -13,12 +13,8 @@ std::string key_of(const api::Task& task) {
   return task.meta.namespace_ + "/" + task.spec.idempotency_key;
 }
 
-bool is_live(const api::Task& task) {
-  return task.status.phase == TaskPhase::Assigned || task.status.phase == TaskPhase::Running;
-}
-
 bool may_be_first(const api::Task& task) {
-  if (task.status.phase == TaskPhase::Succeeded || is_live(task)) {
+  if (task.status.phase == TaskPhase::Succeeded || is_live(task.status.phase)) {
     return true;
   }
   return !api::is_terminal(task.status.phase) && !task.meta.being_deleted() && !task.spec.cancel &&
@@ -31,8 +27,8 @@ int FirstTasks::rank(const api::Task& task) const {
   if (task.status.phase == TaskPhase::Succeeded) {
     return 0;
   }
-  const bool given_out = is_live(task) || task.status.attempt > 0 || !task.status.attempts.empty() ||
-                         !task.status.subtasks.empty() ||
+  const bool given_out = is_live(task.status.phase) || task.status.attempt > 0 ||
+                         !task.status.attempts.empty() || !task.status.subtasks.empty() ||
                          caches_.tasks.count_by_index(api::index::kTasksByParent, task.meta.uid) > 0;
   return given_out ? 1 : 2;
 }

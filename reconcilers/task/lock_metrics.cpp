@@ -6,8 +6,8 @@
 namespace convoke::task {
 namespace {
 
-const prometheus::Histogram::BucketBoundaries kWaitBuckets{0.005, 0.025, 0.1, 0.5, 1,   5,
-                                                           15,    60,    300, 900, 3600};
+const prometheus::Histogram::BucketBoundaries kLockWaitBuckets{0.005, 0.025, 0.1, 0.5, 1,   5,
+                                                               15,    60,    300, 900, 3600};
 
 prometheus::Counter& freed_counter(prometheus::Registry& registry, const char* cause) {
   return runtime::make_counter(registry, metric::kLocksFreed, "Holders that a lock lost, by cause",
@@ -21,7 +21,7 @@ LockMetrics::LockMetrics(prometheus::Registry& registry)
       wait_(runtime::make_histogram(registry, metric::kLockWaitSeconds,
                                     "From when a Task with locks was seen to want an agent until it had all "
                                     "of its locks",
-                                    {}, kWaitBuckets)),
+                                    {}, kLockWaitBuckets)),
       released_(freed_counter(registry, "Released")),
       broken_(freed_counter(registry, "Broken")),
       expired_(freed_counter(registry, "Expired")),

@@ -14,12 +14,9 @@ using runtime::ReconcileResult;
 using runtime::RequeueAfter;
 using runtime::Retry;
 
-bool is_live(const api::Task& task) {
-  return task.status.phase == api::TaskPhase::Assigned || task.status.phase == api::TaskPhase::Running;
-}
-
 bool holds(const api::Task& task, const std::string& lock) {
-  return is_live(task) && !task.meta.being_deleted() && task.status.assignment.fencing.contains(lock);
+  return is_live(task.status.phase) && !task.meta.being_deleted() &&
+         task.status.assignment.fencing.contains(lock);
 }
 
 bool is_held(const kube::Lease* lease) {
@@ -63,7 +60,7 @@ void LockReconciler::lease_changed(const LeaseChange& change, runtime::WorkQueue
 // A Task that is not live any more, or not there, gives its locks to the next.
 void LockReconciler::task_changed(const TaskChange& change, runtime::WorkQueue& queue) {
   const api::Task& task = change.after ? *change.after : *change.before;
-  if (change.after && is_live(task) && !task.meta.being_deleted()) {
+  if (change.after && is_live(task.status.phase) && !task.meta.being_deleted()) {
     return;
   }
   for (const api::LockRequest& request : task.spec.locks) {

@@ -12,20 +12,20 @@ namespace {
 using api::Health;
 using api::TaskPhase;
 
-constexpr std::size_t kPhases = 7;
+constexpr std::size_t kTaskPhases = 7;
 
 // A phase may always be entered again (another reason), except the terminal ones.
 struct Row {
   TaskPhase phase;
   Health health;
-  std::array<bool, kPhases> to;
+  std::array<bool, kTaskPhases> to;
 };
 
 constexpr bool o = false;
 constexpr bool X = true;
 
 // clang-format off
-constexpr std::array<Row, kPhases> kTable{{
+constexpr std::array<Row, kTaskPhases> kTable{{
     //                                          Pending Queued Assigned Running Succeeded Failed Cancelled
     {TaskPhase::Pending,   Health::InProgress, {X,      X,     o,       o,      o,        X,     X}},
     {TaskPhase::Queued,    Health::InProgress, {X,      X,     X,       o,      o,        X,     X}},
@@ -42,7 +42,7 @@ constexpr std::size_t index_of(TaskPhase phase) {
 }
 
 constexpr bool rows_follow_the_enum() {
-  for (std::size_t i = 0; i < kPhases; ++i) {
+  for (std::size_t i = 0; i < kTaskPhases; ++i) {
     if (index_of(kTable[i].phase) != i) {
       return false;
     }

@@ -16,8 +16,7 @@ std::vector<RecentAssignment> recent_assignments(const runtime::Store<api::Task>
         recent.push_back({{task->meta.namespace_, agent}, std::max(now - *time, Duration::zero())});
       }
     };
-    const bool live =
-        task->status.phase == api::TaskPhase::Assigned || task->status.phase == api::TaskPhase::Running;
+    const bool live = is_live(task->status.phase);
     if (live) {
       add(task->status.agent_name, task->status.assigned_at);
     }

@@ -18,14 +18,14 @@ using runtime::BoundedSeries;
 using CounterFamily = prometheus::Family<prometheus::Counter>;
 using HistogramFamily = prometheus::Family<prometheus::Histogram>;
 
-constexpr std::size_t kPhases = static_cast<std::size_t>(api::TaskPhase::Cancelled) + 1;
+constexpr std::size_t kPhaseCount = static_cast<std::size_t>(api::TaskPhase::Cancelled) + 1;
 constexpr std::size_t kOutcomes = static_cast<std::size_t>(api::AttemptOutcome::LockLost) + 1;
 constexpr int kPriorities = 5;
 
 const prometheus::Histogram::BucketBoundaries kMatchBuckets{
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800};
-const prometheus::Histogram::BucketBoundaries kWaitBuckets{0.005, 0.025, 0.1, 0.5, 1,   5,
-                                                           15,    60,    300, 900, 3600};
+const prometheus::Histogram::BucketBoundaries kQueueBuckets{0.005, 0.025, 0.1, 0.5, 1,   5,
+                                                            15,    60,    300, 900, 3600};
 const prometheus::Histogram::BucketBoundaries kAttemptBuckets{0.1, 0.5, 1,   2.5,  5,        10,       30,
                                                               60,  300, 900, 3600, 4 * 3600, 24 * 3600};
 
@@ -56,7 +56,7 @@ struct TypeSeries {
   TypeSeries(HistogramFamily& family, const std::string& type) {
     for (int i = 0; i < kPriorities; ++i) {
       by_priority[static_cast<std::size_t>(i)] =
-          &family.Add({{"type", type}, {"priority", std::to_string(i + 1)}}, kWaitBuckets);
+          &family.Add({{"type", type}, {"priority", std::to_string(i + 1)}}, kQueueBuckets);
     }
   }
   std::array<prometheus::Histogram*, kPriorities> by_priority{};
@@ -86,7 +86,7 @@ double seconds_between(const std::string& from, const std::string& to) {
 struct TaskMetrics::Impl {
   explicit Impl(prometheus::Registry& registry);
 
-  std::array<prometheus::Gauge*, kPhases> tasks{};
+  std::array<prometheus::Gauge*, kPhaseCount> tasks{};
   std::map<std::pair<api::TaskPhase, std::string>, prometheus::Counter*> ends;
   std::array<prometheus::Counter*, kOutcomes> attempts{};
 
@@ -134,7 +134,7 @@ TaskMetrics::Impl::Impl(prometheus::Registry& registry)
                                        "Tasks whose turn at one of their locks has not come", {})),
       decisions(runtime::make_counter(registry, metric::kSchedulerDecisions,
                                       "Tasks that were matched with an agent", {})) {
-  for (std::size_t i = 0; i < kPhases; ++i) {
+  for (std::size_t i = 0; i < kPhaseCount; ++i) {
     tasks[i] = &runtime::make_gauge(registry, metric::kTasks, "Tasks by phase",
                                     {{"phase", api::to_string(static_cast<api::TaskPhase>(i))}});
   }

@@ -29,10 +29,6 @@ const kube::ObjectKey& scheduler_key() {
   return key;
 }
 
-bool is_live(const api::Task& task) {
-  return task.status.phase == api::TaskPhase::Assigned || task.status.phase == api::TaskPhase::Running;
-}
-
 // Agents report progress often, and none of it changes a decision.
 bool only_progress_differs(const api::Task& before, const api::Task& after) {
   if (after.status.phase != api::TaskPhase::Running ||
@@ -87,7 +83,7 @@ bool begins_to_drain(const api::Agent* before, const api::Agent* after) {
 }
 
 // Whether the write may have taken effect, so that the agent's place must not be given to another Task.
-bool may_have_happened(const Error& error) {
+bool may_stand(const Error& error) {
   return error.code == ErrorCode::Unavailable || error.code == ErrorCode::Timeout ||
          error.code == ErrorCode::Conflict;
 }
@@ -196,7 +192,7 @@ void TaskReconciler::lock_changed(const LeaseChange& change, runtime::WorkQueue&
   for (const LockHolder& holder : LockRecord::of(*change.before).holders) {
     const kube::ObjectKey key{change.before->meta.namespace_, holder.task};
     const auto task = after.find(holder.uid) == nullptr ? parts_.caches.tasks.get(key) : nullptr;
-    if (task != nullptr && is_live(*task)) {
+    if (task != nullptr && is_live(task->status.phase)) {
       queue.add(key);
     }
   }
@@ -305,7 +301,8 @@ TaskSnapshot TaskReconciler::observe(const api::Task& task) {
 
 // Of the agent that spec.agentName names, while another one has the Task.
 std::string TaskReconciler::objection(const api::Task& task) const {
-  if (!is_live(task) || task.spec.agent_name.empty() || task.spec.agent_name == task.status.agent_name) {
+  if (!is_live(task.status.phase) || task.spec.agent_name.empty() ||
+      task.spec.agent_name == task.status.agent_name) {
     return {};
   }
   const auto agent = parts_.caches.agents.get({task.meta.namespace_, task.spec.agent_name});
@@ -313,7 +310,7 @@ std::string TaskReconciler::objection(const api::Task& task) const {
 }
 
 std::optional<std::string> TaskReconciler::lock_loss(const api::Task& task) {
-  if (!is_live(task) || task.status.assignment.fencing.empty() || parts_.locks == nullptr) {
+  if (!is_live(task.status.phase) || task.status.assignment.fencing.empty() || parts_.locks == nullptr) {
     return std::string();
   }
   const Result<std::string> loss = parts_.locks->loss(task);
@@ -381,7 +378,7 @@ ReconcileResult TaskReconciler::act(const api::Task& task, const TaskSnapshot& s
 Status TaskReconciler::carry_out(const api::Task& task, const TaskSnapshot& snapshot,
                                  api::TaskStatus& status) {
   const bool takes_locks =
-      status.phase == api::TaskPhase::Assigned && !is_live(task) && !task.spec.locks.empty();
+      status.phase == api::TaskPhase::Assigned && !is_live(task.status.phase) && !task.spec.locks.empty();
   if (!takes_locks) {
     return write(task, status);
   }
@@ -400,7 +397,7 @@ Status TaskReconciler::carry_out(const api::Task& task, const TaskSnapshot& snap
   Status written = write(task, status);
   if (written) {
     parts_.locks->waited(snapshot.outlook.waited);
-  } else if (!may_have_happened(written.error())) {
+  } else if (!may_stand(written.error())) {
     parts_.locks->give_back(task);
   }
   return written;
@@ -454,7 +451,7 @@ Status TaskReconciler::write(const api::Task& task, const api::TaskStatus& statu
 
 ReconcileResult TaskReconciler::write_failed(const api::Task& task, const Error& error) {
   const kube::ObjectKey key = task.meta.key();
-  if (!may_have_happened(error)) {
+  if (!may_stand(error)) {
     parts_.scheduler.release(key, task.meta.uid);
   }
   if (error.code == ErrorCode::NotFound) {
@@ -475,7 +472,7 @@ void TaskReconciler::tell(const api::Task& task, const TaskSnapshot& snapshot, c
     parts_.metrics.attempt_ended(task, attempt, agent.get());
   }
   parts_.metrics.finished(task.status, *decision.status);
-  if (decision.status->phase == api::TaskPhase::Assigned && !is_live(task)) {
+  if (decision.status->phase == api::TaskPhase::Assigned && !is_live(task.status.phase)) {
     parts_.metrics.assigned(task, snapshot.outlook.waited);
   }
   for (const TaskEvent& event : decision.events) {

@@ -27,18 +27,19 @@ bool is_step_name(const std::string& name) {
 }
 
 // Checks one spec, from its parts to the whole; the first error ends it.
-class Checker {
+class DefinitionChecker {
  public:
-  Checker(api::WorkflowSpec spec, std::string path)
+  DefinitionChecker(api::WorkflowSpec spec, std::string path)
       : path_(std::move(path)), definition_(std::make_shared<Definition>()) {
     definition_->spec = std::move(spec);
   }
 
   Result<DefinitionPtr> check() {
-    using Part = Status (Checker::*)();
-    for (const Part part :
-         {&Checker::check_parameters, &Checker::check_steps, &Checker::build_graph, &Checker::order_steps,
-          &Checker::check_each_step, &Checker::check_approval_states, &Checker::check_outputs}) {
+    using Part = Status (DefinitionChecker::*)();
+    for (const Part part : {&DefinitionChecker::check_parameters, &DefinitionChecker::check_steps,
+                            &DefinitionChecker::build_graph, &DefinitionChecker::order_steps,
+                            &DefinitionChecker::check_each_step, &DefinitionChecker::check_approval_states,
+                            &DefinitionChecker::check_outputs}) {
       if (auto status = (this->*part)(); !status) {
         return status.error();
       }
@@ -328,7 +329,7 @@ std::optional<std::size_t> Definition::find(const std::string& name) const {
 }
 
 Result<DefinitionPtr> check_definition(api::WorkflowSpec spec, const std::string& path) {
-  return Checker(std::move(spec), path).check();
+  return DefinitionChecker(std::move(spec), path).check();
 }
 
 Result<DefinitionPtr> parse_definition(const api::RawJson& spec, const std::string& path) {

@@ -8,7 +8,7 @@
 namespace convoke::workflow {
 namespace {
 
-constexpr std::size_t kHashLength = 10;
+constexpr std::size_t kRevisionHashLength = 10;
 // All that a run executes; not what says when runs are started and how many are kept.
 constexpr const char* kKeptFields[] = {"parameters", "mode",  "maxTransitions", "parallelism", "timeout",
                                        "onFailure",  "retry", "steps",          "finally",     "outputs"};
@@ -30,12 +30,13 @@ Result<api::RawJson> revision_content(const api::RawJson& spec_json) {
 }
 
 std::string revision_name(const std::string& workflow, const api::RawJson& content) {
-  return name_with_suffix(workflow, api::sha256_hex(content).substr(0, kHashLength));
+  return name_with_suffix(workflow, api::sha256_hex(content).substr(0, kRevisionHashLength));
 }
 
 std::string alternative_revision_name(const std::string& workflow, const std::string& workflow_uid,
                                       const api::RawJson& content) {
-  return name_with_suffix(workflow, api::sha256_hex(workflow_uid + "/" + content).substr(0, kHashLength));
+  return name_with_suffix(workflow,
+                          api::sha256_hex(workflow_uid + "/" + content).substr(0, kRevisionHashLength));
 }
 
 kube::OwnerReference owner_reference(const api::Workflow& workflow) {

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kCreatesAtOnce = 8;
 
-bool is_controlled_by(const kube::ObjectMeta& meta, const api::WorkflowRun& run) {
+bool is_run_child(const kube::ObjectMeta& meta, const api::WorkflowRun& run) {
   const auto* owner = meta.controller();
   return owner != nullptr && owner->uid == run.meta.uid;
 }
@@ -115,7 +115,7 @@ Result<Child> RunChildren::find_named(const RunSnapshot& snapshot, const ChildKe
   // One that somebody stripped of its labels is known by its name and its owner.
   const auto is_ours = [&](const Child& child) {
     const bool stripped = child.meta().label(api::label::kStep).empty();
-    return is_controlled_by(child.meta(), run) &&
+    return is_run_child(child.meta(), run) &&
            (stripped || key_of(run, *snapshot.definition, child.meta()) == key);
   };
   const kube::ObjectKey object{run.meta.namespace_, name};

@@ -100,7 +100,7 @@ std::string describe_failures(const Plan& plan) {
   return text + " failed";
 }
 
-std::string list_of(const std::vector<std::string>& names) {
+std::string quoted_list(const std::vector<std::string>& names) {
   std::string text;
   for (const auto& name : names) {
     text += (text.empty() ? "\"" : ", \"") + name + "\"";
@@ -172,12 +172,12 @@ Outcome find_outcome(const Plan& plan, StopCause cause) {
   }
   if (undo.standing.empty()) {
     outcome.phase = api::RunPhase::Compensated;
-    outcome.message += "; undone: " + list_of(undo.undone);
+    outcome.message += "; undone: " + quoted_list(undo.undone);
   } else {
     outcome = {api::RunPhase::Failed,
                reason::kCompensationFailed,
-               outcome.message + "; the effects of " + list_of(undo.standing) + " stand" +
-                   (undo.undone.empty() ? "" : "; undone: " + list_of(undo.undone)),
+               outcome.message + "; the effects of " + quoted_list(undo.standing) + " stand" +
+                   (undo.undone.empty() ? "" : "; undone: " + quoted_list(undo.undone)),
                {}};
   }
   return outcome;

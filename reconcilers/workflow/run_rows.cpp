@@ -126,7 +126,7 @@ bool may_have_started(const RunSnapshot& snapshot, std::size_t i) {
   return current.empty() ? i == 0 : definition.step(i).name == current;
 }
 
-bool is_one_of(const std::string& reason, std::initializer_list<const char*> reasons) {
+bool is_any_of(const std::string& reason, std::initializer_list<const char*> reasons) {
   return std::any_of(reasons.begin(), reasons.end(), [&](const char* other) { return reason == other; });
 }
 
@@ -212,7 +212,7 @@ bool is_done(const api::Step& step, const api::StepStatus& row) {
     case api::StepPhase::Succeeded:
       return true;
     case api::StepPhase::Skipped:
-      return !is_one_of(row.reason, {reason::kDependencyFailed, reason::kRunFailed, reason::kRunTimeout});
+      return !is_any_of(row.reason, {reason::kDependencyFailed, reason::kRunFailed, reason::kRunTimeout});
     case api::StepPhase::Failed:
     case api::StepPhase::Cancelled:
       return step.optional;

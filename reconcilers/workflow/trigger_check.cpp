@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kMaxNameLength = 63;
 
-Error invalid(const std::string& field, const std::string& what) {
+Error invalid_trigger(const std::string& field, const std::string& what) {
   return Error{ErrorCode::Invalid, field + ": " + what, "InvalidDefinition"};
 }
 
@@ -42,19 +42,21 @@ bool has_placeholder(const Json& value) {
   if (value.is_string()) {
     return expression::has_placeholder(value.get_ref<const std::string&>());
   }
-  return value.is_structured() && std::any_of(value.begin(), value.end(), has_placeholder);
+  return value.is_structured() &&
+         std::any_of(value.begin(), value.end(), [](const Json& part) { return has_placeholder(part); });
 }
 
 // Checks one trigger; the first error ends it.
-class Checker {
+class TriggerChecker {
  public:
-  Checker(const api::WorkflowSpec& spec, const api::Trigger& trigger, std::string field)
+  TriggerChecker(const api::WorkflowSpec& spec, const api::Trigger& trigger, std::string field)
       : spec_(spec), trigger_(trigger), field_(std::move(field)) {}
 
   Status check() const {
-    using Part = Status (Checker::*)() const;
-    for (const Part part : {&Checker::check_blocks, &Checker::check_schedule, &Checker::check_event,
-                            &Checker::check_given, &Checker::check_needed}) {
+    using Part = Status (TriggerChecker::*)() const;
+    for (const Part part :
+         {&TriggerChecker::check_blocks, &TriggerChecker::check_schedule, &TriggerChecker::check_event,
+          &TriggerChecker::check_given, &TriggerChecker::check_needed}) {
       if (auto status = (this->*part)(); !status) {
         return status;
       }
@@ -69,15 +71,17 @@ class Checker {
 
   Status check_blocks() const {
     if (!trigger_.name.empty() && !is_trigger_name(trigger_.name)) {
-      return invalid(field_ + ".name",
-                     "a trigger's name has 1 to 63 lower-case letters, digits and \"-\", and neither begins "
-                     "nor ends with \"-\"");
+      return invalid_trigger(
+          field_ + ".name",
+          "a trigger's name has 1 to 63 lower-case letters, digits and \"-\", and neither begins "
+          "nor ends with \"-\"");
     }
     if (trigger_.schedule.has_value() != (trigger_.type == api::TriggerType::Schedule)) {
-      return invalid(field_ + ".schedule", "a trigger of the type Schedule needs it, and no other has it");
+      return invalid_trigger(field_ + ".schedule",
+                             "a trigger of the type Schedule needs it, and no other has it");
     }
     if (trigger_.event.has_value() != (trigger_.type == api::TriggerType::Event)) {
-      return invalid(field_ + ".event", "a trigger of the type Event needs it, and no other has it");
+      return invalid_trigger(field_ + ".event", "a trigger of the type Event needs it, and no other has it");
     }
     return {};
   }
@@ -96,14 +100,14 @@ class Checker {
       return {};
     }
     if (trigger_.event->type.empty()) {
-      return invalid(block() + ".type", "the type of the events is needed");
+      return invalid_trigger(block() + ".type", "the type of the events is needed");
     }
     if (trigger_.event->filter.empty()) {
       return {};
     }
     const auto program = cel::Program::compile(trigger_.event->filter);
     if (!program) {
-      return invalid(block() + ".filter", program.error().message);
+      return invalid_trigger(block() + ".filter", program.error().message);
     }
     for (const auto& reference : (*program)->references()) {
       if (auto status = check_root(reference.path[0], block() + ".filter"); !status) {
@@ -117,15 +121,15 @@ class Checker {
     if (root == "workflow" || root == own_root(trigger_)) {
       return {};
     }
-    return invalid(field, "there is no name \"" + api::cut_text(root, 63) + "\" here; there are " +
-                              own_root(trigger_) + " and workflow");
+    return invalid_trigger(field, "there is no name \"" + api::cut_text(root, 63) + "\" here; there are " +
+                                      own_root(trigger_) + " and workflow");
   }
 
   Status check_given() const {
     const auto& given = parameters_of(trigger_);
     const auto values = given.empty() ? Result<Json>(Json::object()) : parse_json(given);
     if (!values || !values->is_object()) {
-      return invalid(block() + ".parameters", "expected an object");
+      return invalid_trigger(block() + ".parameters", "expected an object");
     }
     for (const auto& [name, value] : values->items()) {
       if (auto status = check_parameter(name, value); !status) {
@@ -140,7 +144,7 @@ class Checker {
     const auto parameter = std::find_if(spec_.parameters.begin(), spec_.parameters.end(),
                                         [&](const auto& candidate) { return candidate.name == name; });
     if (parameter == spec_.parameters.end()) {
-      return invalid(field, "the workflow has no such parameter");
+      return invalid_trigger(field, "the workflow has no such parameter");
     }
     const auto references = expression::references(value, field);
     if (!references) {
@@ -153,7 +157,7 @@ class Checker {
     }
     // What placeholders will give is known when the trigger fires.
     const std::string problem = has_placeholder(value) ? "" : check_value(*parameter, value);
-    return problem.empty() ? Status() : invalid(field, problem);
+    return problem.empty() ? Status() : invalid_trigger(field, problem);
   }
 
   // Create is the default of every Workflow: one that needs parameters is started by hand then.
@@ -166,9 +170,9 @@ class Checker {
     for (const auto& parameter : spec_.parameters) {
       if (!needs_no_value(parameter) && !values.contains(parameter.name)) {
         const bool can_give = trigger_.schedule || trigger_.event;
-        return invalid(can_give ? block() + ".parameters" : field_,
-                       "parameter \"" + api::cut_text(parameter.name, 63) +
-                           "\" is required, has no default, and the trigger does not give it");
+        return invalid_trigger(can_give ? block() + ".parameters" : field_,
+                               "parameter \"" + api::cut_text(parameter.name, 63) +
+                                   "\" is required, has no default, and the trigger does not give it");
       }
     }
     return {};
@@ -191,12 +195,13 @@ Status check_triggers(const api::WorkflowSpec& spec, const std::string& path) {
   for (std::size_t i = 0; i < spec.triggers.size(); ++i) {
     const auto& trigger = spec.triggers[i];
     const std::string field = trigger_field(spec, i, path);
-    if (auto status = Checker(spec, trigger, field).check(); !status) {
+    if (auto status = TriggerChecker(spec, trigger, field).check(); !status) {
       return status;
     }
     if (!keys.insert(trigger.key()).second) {
-      return invalid(field + ".name", "there are two triggers of the name \"" + trigger.key() +
-                                          "\", which is also that of one without a name; give each its own");
+      return invalid_trigger(field + ".name",
+                             "there are two triggers of the name \"" + trigger.key() +
+                                 "\", which is also that of one without a name; give each its own");
     }
   }
   return {};

@@ -14,7 +14,7 @@
 namespace convoke::workflow {
 namespace {
 
-constexpr std::size_t kMaxMessageBytes = 256;
+constexpr std::size_t kMaxTriggerMessageBytes = 256;
 
 const api::TriggerStatus* find_row(const std::vector<api::TriggerStatus>& rows, const std::string& name) {
   const auto found =
@@ -139,7 +139,7 @@ class Decider {
     if (const Error* error = refusal(trigger)) {
       row.revision_number =
           row.revision_number != 0 ? row.revision_number : workflow_.status.current_revision_number;
-      row.message = api::cut_text(error->message, kMaxMessageBytes);
+      row.message = api::cut_text(error->message, kMaxTriggerMessageBytes);
       return say("trigger " + trigger.cause() + " cannot make its run: " + error->message);
     }
     const std::string first = changed_run_name(workflow_, status_.current_revision, current);
@@ -211,14 +211,14 @@ class Decider {
       return false;
     }
     if (const Error* error = refusal(trigger)) {
-      row.message = api::cut_text(error->message, kMaxMessageBytes);
+      row.message = api::cut_text(error->message, kMaxTriggerMessageBytes);
       return false;
     }
     auto parameters = fill_parameters(
         workflow_.spec, trigger,
         {{"schedule", {{"time", format_time(due.latest)}}}, {"workflow", {{"name", workflow_.meta.name}}}});
     if (!parameters) {
-      row.message = api::cut_text(parameters.error().message, kMaxMessageBytes);
+      row.message = api::cut_text(parameters.error().message, kMaxTriggerMessageBytes);
       ++row.missed;
       return true;
     }

@@ -19,15 +19,15 @@ std::string scheduled_run_name(const api::Workflow& workflow, const api::Trigger
 
 std::string changed_run_name(const api::Workflow& workflow, const std::string& revision,
                              std::int64_t number) {
-  constexpr std::size_t kHashLength = 5;
-  const std::string hash = api::sha256_hex(workflow.meta.uid + "/" + revision).substr(0, kHashLength);
+  constexpr std::size_t kNameHashLength = 5;
+  const std::string hash = api::sha256_hex(workflow.meta.uid + "/" + revision).substr(0, kNameHashLength);
   return name_with_suffix(workflow.meta.name, "rev" + std::to_string(number) + "-" + hash);
 }
 
 std::string alternative_run_name(const api::Workflow& workflow, const std::string& name) {
-  constexpr std::size_t kHashLength = 16;
+  constexpr std::size_t kNameHashLength = 16;
   return name_with_suffix(workflow.meta.name,
-                          api::sha256_hex(workflow.meta.uid + "/" + name).substr(0, kHashLength));
+                          api::sha256_hex(workflow.meta.uid + "/" + name).substr(0, kNameHashLength));
 }
 
 Json triggered_run(const api::Workflow& workflow, const api::Trigger& trigger, TriggeredRun run) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <regex>
 #include <set>
 #include <stdexcept>
@@ -132,20 +134,33 @@ class Check {
   }
 };
 
-}  // namespace
-
-CrdSchema::CrdSchema(const std::string& plural) {
+Json read_schema(const std::string& plural) {
   const Json crd = to_json(YAML::LoadFile(CONVOKE_CRDS "/convoke.dev_" + plural + ".yaml"));
-  schema_ = crd.at("/spec/versions/0/schema/openAPIV3Schema"_json_pointer);
-  if (!schema_.contains("/properties/status"_json_pointer)) {
+  Json schema = crd.at("/spec/versions/0/schema/openAPIV3Schema"_json_pointer);
+  if (!schema.contains("/properties/status"_json_pointer)) {
     throw std::runtime_error(plural + " has no status");
   }
+  return schema;
 }
+
+// To read one takes longer than some simulations.
+std::shared_ptr<const Json> known_schema(const std::string& plural) {
+  static std::mutex mutex;
+  static std::map<std::string, std::shared_ptr<const Json>> known;
+  const std::lock_guard lock(mutex);
+  auto& schema = known[plural];
+  if (schema == nullptr) schema = std::make_shared<const Json>(read_schema(plural));
+  return schema;
+}
+
+}  // namespace
+
+CrdSchema::CrdSchema(const std::string& plural) : schema_(known_schema(plural)) {}
 
 std::vector<std::string> CrdSchema::problems(const Json& object) const {
   Check check;
   // As the API server receives it: bytes that are no UTF-8 are replaced when a document is written.
-  check.check(Json::parse(dump_json(object)), schema_, "");
+  check.check(Json::parse(dump_json(object)), *schema_, "");
   return std::move(check.problems);
 }
 

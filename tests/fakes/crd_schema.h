@@ -8,6 +8,7 @@
 // that cannot be read throws std::runtime_error: the test is wrong.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,7 @@ class CrdSchema {
   std::vector<std::string> problems(const Json& object) const;
 
  private:
-  Json schema_;
+  std::shared_ptr<const Json> schema_;
 };
 
 }  // namespace convoke::fakes

@@ -36,6 +36,21 @@ def cluster(tmp_path_factory):
         cluster.down()
 
 
+@pytest.fixture
+def say(record_property):
+    """What a test measured, to be told at the end, whichever process ran it."""
+    return lambda text: record_property("measured", text)
+
+
+def pytest_terminal_summary(terminalreporter):
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    measured = [f"    {report.nodeid.rsplit('::')[-1]}: {text}" for report in reports if getattr(report, "when", "") == "call"
+                for name, text in report.user_properties if name == "measured"]
+    if measured:
+        terminalreporter.section("what was measured")
+        terminalreporter.write_line("\n".join(measured))
+
+
 _numbers = itertools.count(1)
 
 

@@ -87,14 +87,6 @@ def pair(world):
         pair.close()
 
 
-@pytest.fixture
-def say(capsys):
-    def say(text):
-        with capsys.disabled():
-            print(f"\n    {text}")
-    return say
-
-
 def test_the_leader_is_killed_with_the_standard_lease(pair, say):
     for name in ("operator-a", "operator-b"):
         pair.add(name, election=STANDARD)

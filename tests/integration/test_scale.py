@@ -18,7 +18,7 @@ def finished(world, kind):
     return phases.count("Succeeded"), phases.count("Failed")
 
 
-def test_a_thousand_tasks_and_a_hundred_runs(world, capsys):
+def test_a_thousand_tasks_and_a_hundred_runs(world, say):
     runners = [world.runner(f"agent-{i:02d}", start=False, agent={"capacity": 5, "heartbeat": {"interval": "5s", "timeout": "30s"}})
                for i in range(AGENTS)]
     operator = world.operator()
@@ -34,8 +34,7 @@ def test_a_thousand_tasks_and_a_hundred_runs(world, capsys):
                lambda: f"runs {finished(world, 'cwr')}, tasks {finished(world, 'ctk')}\n{world.logs()}", interval=2)
     assert len(assert_no_attempt_ran_twice(runners)) == TASKS + 2 * RUNS
     writes = operator.metric("convoke_object_writes_total")
-    with capsys.disabled():
-        print(f"\n    {TASKS} Tasks and {RUNS} runs of two steps: operator memory {operator.resident_mb():.1f} MB, "
-              f"{writes:.0f} object writes ({writes / (TASKS + 2 * RUNS):.2f} a Task), "
-              f"{operator.metric('process_cpu_seconds_total'):.1f} s of CPU")
+    say(f"{TASKS} Tasks and {RUNS} runs of two steps: operator memory {operator.resident_mb():.1f} MB, "
+        f"{writes:.0f} object writes ({writes / (TASKS + 2 * RUNS):.2f} a Task), "
+        f"{operator.metric('process_cpu_seconds_total'):.1f} s of CPU")
     assert all(a["status"].get("phase") == "Ready" for a in world.list("cag"))

@@ -61,7 +61,7 @@ def delete_run(world, operator):
 
 
 @pytest.mark.parametrize(("shape", "size"), [("fan-out", 1000), ("graph", 600)])
-def test_a_large_run(world, capsys, shape, size):
+def test_a_large_run(world, say, shape, size):
     # How many are written as Running is a matter of the machine's speed.
     operator = world.operator(settings={"log": {"level": "Info"}, "task": {"runningWriteDelay": "1m"}})
     before = operator.metric("convoke_object_writes_total")
@@ -70,10 +70,9 @@ def test_a_large_run(world, capsys, shape, size):
     objects, memory = largest_objects(world), peak_mb(operator)
     status = world.status("cwr", "large-0")
     deletion = delete_run(world, operator)
-    with capsys.disabled():
-        print(f"\n    a {shape} of {size}: {result['took_s']:.0f} s; writes for each Task: operator {writes / size:.2f}, agents "
-              f"{result['agent_writes'] / size:.2f}; {result['run_status_writes']} writes of the run; operator at most {memory:.0f} MB; "
-              f"largest run {result['largest_run_bytes']} bytes, others {objects}; {deletion:.0f} writes because of its deletion")
+    say(f"a {shape} of {size}: {result['took_s']:.0f} s; writes for each Task: operator {writes / size:.2f}, agents "
+        f"{result['agent_writes'] / size:.2f}; {result['run_status_writes']} writes of the run; operator at most {memory:.0f} MB; "
+        f"largest run {result['largest_run_bytes']} bytes, others {objects}; {deletion:.0f} writes because of its deletion")
 
     assert status["phase"] == "Succeeded"
     assert status["counts"]["succeeded"] == status["counts"]["total"]

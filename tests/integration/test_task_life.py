@@ -191,7 +191,7 @@ def test_when_the_first_of_a_key_fails_or_goes_the_next_one_runs(world):
 # --- Subtasks ---
 
 
-def test_ten_subtasks_are_assigned_at_once_and_add_up(world):
+def test_ten_subtasks_are_assigned_at_once_and_add_up(world, say):
     runner = world.runner("worker", agent={"capacity": 20})
     world.operator()
     commands = {f"s{i}": gated(world, "gate", f"echo '{{\"n\": {i}}}' > $CONVOKE_OUTPUT") for i in range(10)}
@@ -199,7 +199,7 @@ def test_ten_subtasks_are_assigned_at_once_and_add_up(world):
     children = wait_until(lambda: (c := world.list("ctk", "-l", "convoke.dev/parent=ten"))
                           and len(c) == 10 and all(t["status"].get("assignedAt") for t in c) and c, 30)
     took = max(moment(t["status"]["assignedAt"]) for t in children) - min(moment(t["status"]["assignment"]["time"]) for t in children)
-    print(f"the first of ten subtasks was assigned {took:.3f} s before the last one")
+    say(f"the first of ten subtasks was assigned {took:.3f} s before the last one")
     assert took < 10  # a busy machine may take its time
     status = world.wait_phase("ctk", "ten", "Running")
     assert len(status["subtasks"]) == 10 and "agentName" not in status

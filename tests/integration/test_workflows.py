@@ -216,7 +216,7 @@ def test_five_hundred_items_take_one_short_row(flows):
     assert len(started) == len(set(started)) == 501 and started[-1] == "after"
 
 
-def test_an_item_costs_few_writes(flows):
+def test_an_item_costs_few_writes(flows, say):
     def writes():
         return flows.operator.metric("convoke_object_writes_total")
 
@@ -229,7 +229,7 @@ def test_an_item_costs_few_writes(flows):
         per_item, agent_writes = (writes() - before) / 100, 2
     finally:
         flows.operator.reconfigure({"task": {"runningWriteDelay": "300ms"}})
-    print(f"one run of 100 items: for each item {per_item:.2f} writes of the operator, and {agent_writes} of the agent")
+    say(f"one run of 100 items: for each item {per_item:.2f} writes of the operator, and {agent_writes} of the agent")
     assert per_item + agent_writes <= 6
 
 
@@ -822,7 +822,6 @@ def kill_until_it_ends(flows, name, most=40):
             flows.operator.start()
     finally:
         changes.close()
-    print(f"{name}: the operator was killed {kills} times")
     assert kills >= 6
 
 

@@ -9,6 +9,7 @@
 #include "reconcilers/api/task.h"
 #include "reconcilers/api/workflow.h"
 #include "reconcilers/api/workflow_run.h"
+#include "tests/simulation/object_text.h"
 
 namespace convoke::simulation {
 namespace {
@@ -52,10 +53,6 @@ int number(const Json& object, const char* path, int otherwise = 0) {
 std::string phase_of(const Json& object) {
   const auto phase = text(object, "/status/phase");
   return phase.empty() ? "Pending" : phase;
-}
-
-bool has_ended(const std::string& phase) {
-  return phase == "Succeeded" || phase == "Failed" || phase == "Cancelled" || phase == "Compensated";
 }
 
 bool is_active(const Json& task) {

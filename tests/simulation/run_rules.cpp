@@ -2,19 +2,13 @@
 
 #include <algorithm>
 
+#include "tests/simulation/object_text.h"
+
 namespace convoke::simulation {
 namespace {
 
 std::string label(const Json& object, const std::string& name) {
   return object.value(Json::json_pointer("/metadata/labels/convoke.dev~1" + name), "");
-}
-
-std::string text(const Json& object, const char* path) {
-  return object.value(Json::json_pointer(path), "");
-}
-
-bool has_ended(const std::string& phase) {
-  return phase == "Succeeded" || phase == "Failed" || phase == "Cancelled" || phase == "Compensated";
 }
 
 int number_or(const std::string& digits, int otherwise) {
@@ -40,7 +34,7 @@ void RunRules::see_created(const Json& object) {
                         std::to_string(child.iteration) + "/" + std::to_string(child.round) +
                         (child.undo ? "/undo" : "");
   auto& family = families_[run];
-  const auto name = text(object, "/metadata/name");
+  const auto name = text_at(object, "/metadata/name");
   if (has(family, name)) {
     return;  // the answer to the first one was lost, and the API server refuses the second: a name is given
              // once
@@ -48,12 +42,13 @@ void RunRules::see_created(const Json& object) {
   if (!made_.insert(identity).second) {
     violated_(object, "is the second one of its step: " + identity);
   }
+  child.identity = identity;
   child.name = name;
   if (child.undo) {
     judge_undo(object, child, family);
   }
   family.maimed = family.maimed || child.round > 0;
-  family.children[text(object, "/metadata/uid")] = std::move(child);
+  family.children[text_at(object, "/metadata/uid")] = std::move(child);
 }
 
 bool RunRules::has(const Family& family, const std::string& name) {
@@ -86,17 +81,22 @@ void RunRules::judge_undo(const Json& task, const Child& undo, Family& family) {
 }
 
 void RunRules::see_changed(const Json& object) {
+  const auto own = families_.find(text_at(object, "/metadata/uid"));
+  if (own != families_.end() && object.value("status", Json()) != own->second.status) {
+    own->second.status = object.value("status", Json());
+    for (auto& [uid, child] : own->second.children) child.recorded = true;
+  }
   const auto family = families_.find(label(object, "run-uid"));
   if (family == families_.end()) {
     return;
   }
-  const auto child = family->second.children.find(text(object, "/metadata/uid"));
+  const auto child = family->second.children.find(text_at(object, "/metadata/uid"));
   if (child != family->second.children.end()) {
-    const auto phase = text(object, "/status/phase");
+    const auto phase = text_at(object, "/status/phase");
     // Somebody let a run below go on when its step had failed already.
     family->second.maimed = family->second.maimed || (has_ended(child->second.phase) && !has_ended(phase));
     child->second.phase = phase;
-    child->second.completed_at = text(object, "/status/completedAt");
+    child->second.completed_at = text_at(object, "/status/completedAt");
   }
 }
 
@@ -105,9 +105,10 @@ void RunRules::see_deleted(const Json& object) {
   if (family == families_.end()) {
     return;
   }
-  const auto child = family->second.children.find(text(object, "/metadata/uid"));
+  const auto child = family->second.children.find(text_at(object, "/metadata/uid"));
   if (child != family->second.children.end()) {
     child->second.deleted = true;
+    if (!child->second.recorded) made_.erase(child->second.identity);
     family->second.maimed = true;
   }
 }
@@ -150,7 +151,7 @@ RunRules::Verdict RunRules::verdict_of(const Json& run, const Json& step, const 
     const auto wanted = name.size() > plain.size() ? name.substr(plain.size() + 1) : "";
     const auto verdict = others.at(plain);
     if (wanted == "Failed") {
-      if (!failed_.contains({text(run, "/metadata/uid"), plain})) return Verdict::Skipped;
+      if (!failed_.contains({text_at(run, "/metadata/uid"), plain})) return Verdict::Skipped;
     } else if (verdict == Verdict::Hindered || verdict == Verdict::NotMade || verdict == Verdict::Failed) {
       return Verdict::Hindered;
     }
@@ -191,8 +192,8 @@ void RunRules::judge_machine(const Json& run, const Json& spec, const Family& fa
     const bool good = phase == "Succeeded" && (next.empty() || transitions < spec["maxTransitions"]);
     if (next.empty() || transitions >= spec["maxTransitions"]) {
       const std::string expected = good ? "Succeeded" : "Failed";
-      if (text(run, "/status/phase") != expected)
-        violated_(run, "ended as " + text(run, "/status/phase") + ", and should be " + expected);
+      if (text_at(run, "/status/phase") != expected)
+        violated_(run, "ended as " + text_at(run, "/status/phase") + ", and should be " + expected);
       return;
     }
     state = next;
@@ -200,9 +201,9 @@ void RunRules::judge_machine(const Json& run, const Json& spec, const Family& fa
 }
 
 void RunRules::judge_end(const Json& run, const Json& spec) {
-  const auto phase = text(run, "/status/phase");
-  const auto reason = text(run, "/status/reason");
-  const auto& family = families_[text(run, "/metadata/uid")];
+  const auto phase = text_at(run, "/status/phase");
+  const auto reason = text_at(run, "/status/reason");
+  const auto& family = families_[text_at(run, "/metadata/uid")];
   if (family.maimed || run["spec"].contains("cancel") || reason == "Timeout") {
     return;  // what must come of that is judged by what was made, above
   }
@@ -219,7 +220,7 @@ void RunRules::judge_end(const Json& run, const Json& spec) {
     // What was cancelled has not Failed, to those that wait for a failure.
     const bool was_cancelled = phase_of(children_of(family, step["name"], false)) == "Cancelled";
     if (verdict == Verdict::Failed && !was_cancelled) {
-      failed_.insert({text(run, "/metadata/uid"), step["name"]});
+      failed_.insert({text_at(run, "/metadata/uid"), step["name"]});
     }
     failed = failed || (verdict == Verdict::Failed && !lets_on(step, false));
     verdicts[step["name"]] =

@@ -1,7 +1,9 @@
 // What must hold of WorkflowRuns: a model of their own of what a definition and its children's ends call for.
 // It reads objects as JSON and shares no code with the run engine.
 //
-//   - no step, item, iteration or compensation is ever made twice, even when somebody deleted the first;
+//   - no step, item, iteration or compensation is ever made twice, even when somebody deleted the first,
+//   unless that came and
+//     went while nobody led: before its run's status was written, nothing remembers it;
 //   - compensations come one after the other, the later the step ended the sooner it is undone;
 //   - a run ends in the phase that its definition and its children call for, and no step is forgotten.
 //
@@ -39,13 +41,16 @@ class RunRules {
     int iteration = 0;
     int round = 0;
     bool undo = false;
+    std::string identity = {};  // what no other child may be
     std::string name = {};
     std::string phase = {};
     std::string completed_at = {};
+    bool recorded = false;  // its run's status was written since
     bool deleted = false;
   };
   struct Family {
     std::map<std::string, Child> children;                // by uid
+    Json status;                                          // of the run, as written last
     std::vector<std::pair<std::string, int>> undo_order;  // step and round, as compensations were created
     bool maimed = false;  // a child was deleted, or somebody began a further round: only the rules above hold
   };

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "controller/base/time_format.h"
+#include "tests/simulation/object_text.h"
 
 namespace convoke::simulation {
 namespace {
@@ -17,17 +18,12 @@ constexpr Duration kSoon = 20s;
 // From the decision that a run begins in time to its create, with the client's own attempts to send it again.
 constexpr Duration kSendingTakes = 15s;
 
-std::string text(const Json& object, const char* path) {
-  return object.value(Json::json_pointer(path), "");
-}
-
-bool has_ended(const Json& run) {
-  const auto phase = text(run, "/status/phase");
-  return phase == "Succeeded" || phase == "Failed" || phase == "Cancelled" || phase == "Compensated";
+bool run_has_ended(const Json& run) {
+  return has_ended(text_at(run, "/status/phase"));
 }
 
 std::string scheduled_at(const Json& run) {
-  return text(run, "/metadata/annotations/convoke.dev~1scheduled-at");
+  return text_at(run, "/metadata/annotations/convoke.dev~1scheduled-at");
 }
 
 WallTime time_of(std::int64_t minute) {
@@ -87,16 +83,16 @@ std::vector<ScheduleRules::Schedule> ScheduleRules::schedules_of(const Json& wor
 }
 
 const ScheduleRules::Schedule* ScheduleRules::schedule_of(const Json& run) const {
-  const auto found = schedules_.find(text(run, "/spec/workflowName"));
+  const auto found = schedules_.find(text_at(run, "/spec/workflowName"));
   if (found == schedules_.end()) return nullptr;
   for (const Schedule& schedule : found->second) {
-    if (schedule.trigger == text(run, "/metadata/labels/convoke.dev~1trigger")) return &schedule;
+    if (schedule.trigger == text_at(run, "/metadata/labels/convoke.dev~1trigger")) return &schedule;
   }
   return nullptr;
 }
 
 ScheduleRules::Runs& ScheduleRules::siblings_of(const Json& run) {
-  return runs_[{text(run, "/spec/workflowName"), text(run, "/metadata/labels/convoke.dev~1trigger")}];
+  return runs_[{text_at(run, "/spec/workflowName"), text_at(run, "/metadata/labels/convoke.dev~1trigger")}];
 }
 
 ScheduleRules::Run* ScheduleRules::find(const Json& run) {
@@ -110,21 +106,21 @@ ScheduleRules::Run* ScheduleRules::find(const Json& run) {
 // --- Runs ---
 
 void ScheduleRules::see_run_created(const Json& run, WallTime now) {
-  if (text(run, "/spec/triggeredBy").rfind("Schedule", 0) != 0) return;
+  if (text_at(run, "/spec/triggeredBy").rfind("Schedule", 0) != 0) return;
   const auto* schedule = schedule_of(run);
   const auto minute = whole_minute(scheduled_at(run));
   if (schedule == nullptr || !minute || !schedule->has(*minute)) {
     return violated_(run, "is for " + scheduled_at(run) + ", which is no time of its schedule");
   }
   Runs& runs = siblings_of(run);
-  const auto name = text(run, "/metadata/name");
+  const auto name = text_at(run, "/metadata/name");
   if (const auto known = runs.find(*minute);
       known != runs.end() && known->second.name == name && !known->second.deleted) {
     return;  // the answer to the first one was lost, and the API server refuses the second: a name is given
              // once
   }
   if (time_of(*minute) > now) violated_(run, "begins before its time " + show(*minute));
-  if (text(run, "/spec/parameters/at") != scheduled_at(run)) violated_(run, "has the time of another");
+  if (text_at(run, "/spec/parameters/at") != scheduled_at(run)) violated_(run, "has the time of another");
   if (schedule->deadline && now > time_of(*minute) + *schedule->deadline + kSendingTakes) {
     violated_(run, "begins later than its startingDeadline after " + show(*minute));
   }
@@ -143,7 +139,7 @@ void ScheduleRules::see_run_changed(const Json& before, const Json& after, bool 
   Run* run = find(after);
   if (run == nullptr) return;
   run->retried = run->retried || after["spec"].contains("retryFrom");
-  if (!has_ended(after)) {
+  if (!run_has_ended(after)) {
     run->ended.reset();
   } else if (!run->ended) {
     run->ended = now;
@@ -160,7 +156,7 @@ void ScheduleRules::see_run_deleted(const Json& run, bool by_operator) {
   Run* known = find(run);
   if (known == nullptr) return;
   known->deleted = true;
-  if (by_operator && !has_ended(run)) violated_(run, "is deleted before it has ended");
+  if (by_operator && !run_has_ended(run)) violated_(run, "is deleted before it has ended");
 }
 
 bool ScheduleRules::went_on(const Runs& runs, Minute from, WallTime to) {
@@ -173,7 +169,7 @@ bool ScheduleRules::went_on(const Runs& runs, Minute from, WallTime to) {
 // --- What is recorded ---
 
 void ScheduleRules::see_workflow(const Json* before, const Json& after, bool by_operator, WallTime now) {
-  auto& schedules = schedules_[text(after, "/metadata/name")];
+  auto& schedules = schedules_[text_at(after, "/metadata/name")];
   schedules = schedules_of(after);
   if (before == nullptr || !by_operator) return;
   for (const Schedule& schedule : schedules) judge_row(*before, after, schedule, now);
@@ -208,7 +204,7 @@ void ScheduleRules::judge_times(const Json& workflow, const Json& before, const 
     return violated_(workflow, "goes from " + before["nextScheduleTime"].get<std::string>() + " to " +
                                    row["nextScheduleTime"].get<std::string>());
   }
-  const Runs& runs = runs_[{text(workflow, "/metadata/name"), schedule.trigger}];
+  const Runs& runs = runs_[{text_at(workflow, "/metadata/name"), schedule.trigger}];
   std::int64_t times = 0;
   std::int64_t made = 0;
   std::optional<Minute> latest;
@@ -229,7 +225,7 @@ void ScheduleRules::judge_times(const Json& workflow, const Json& before, const 
 
 void ScheduleRules::judge_latest(const Json& workflow, const Json& row, const Schedule& schedule,
                                  Minute latest, bool was_left_out, WallTime now) {
-  const Runs& runs = runs_[{text(workflow, "/metadata/name"), schedule.trigger}];
+  const Runs& runs = runs_[{text_at(workflow, "/metadata/name"), schedule.trigger}];
   if (runs.contains(latest)) {
     if (row.value("lastScheduleTime", "") != show(latest))
       violated_(workflow, "does not record " + show(latest));
@@ -255,7 +251,7 @@ WallTime ScheduleRules::free_from(const Schedule& schedule, const Runs& runs, Mi
 
 void ScheduleRules::judge_calm(const Json& workflow, WallTime from, WallTime to) {
   for (const Schedule& schedule : schedules_of(workflow)) {
-    const Runs& runs = runs_[{text(workflow, "/metadata/name"), schedule.trigger}];
+    const Runs& runs = runs_[{text_at(workflow, "/metadata/name"), schedule.trigger}];
     for (Minute time = schedule.next_after(minute_of(from)); time_of(time) + kSoon <= to;
          time = schedule.next_after(time)) {
       const WallTime free = free_from(schedule, runs, time, to);

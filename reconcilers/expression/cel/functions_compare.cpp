@@ -23,7 +23,7 @@ Value is_greater(const Call& call) {
   return compared(call, [](std::partial_ordering order) { return Value::from_bool(order > 0); });
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kCompareFunctions[] = {
     {"compareTo", true, 2, 2, compare_to},
     {"isLessThan", true, 2, 2, is_less},
     {"isGreaterThan", true, 2, 2, is_greater},
@@ -32,7 +32,7 @@ constexpr Function kFunctions[] = {
 }  // namespace
 
 FunctionTable compare_functions() {
-  return kFunctions;
+  return kCompareFunctions;
 }
 
 }  // namespace convoke::cel

@@ -182,7 +182,7 @@ Value base64_decode(const Call& call) {
   return decoded ? call.bytes(std::move(*decoded)) : Call::error("the text is not base64");
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kConversionFunctions[] = {
     {"int", false, 1, 1, to_int},
     {"uint", false, 1, 1, to_uint},
     {"double", false, 1, 1, to_double},
@@ -199,7 +199,7 @@ constexpr Function kFunctions[] = {
 }  // namespace
 
 FunctionTable conversion_functions() {
-  return kFunctions;
+  return kConversionFunctions;
 }
 
 }  // namespace convoke::cel

@@ -53,7 +53,7 @@ Value dyn(const Call& call) {
   return call[0];
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kCoreFunctions[] = {
     {"size", false, 1, 1, size},         {"size", true, 1, 1, size},
     {"contains", true, 2, 2, contains},  {"startsWith", true, 2, 2, starts_with},
     {"endsWith", true, 2, 2, ends_with}, {"dyn", false, 1, 1, dyn},
@@ -62,7 +62,7 @@ constexpr Function kFunctions[] = {
 }  // namespace
 
 FunctionTable core_functions() {
-  return kFunctions;
+  return kCoreFunctions;
 }
 
 }  // namespace convoke::cel

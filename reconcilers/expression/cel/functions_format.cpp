@@ -256,14 +256,14 @@ Value format(const Call& call) {
   return call.takes({Kind::String, Kind::List}) ? Formatter(call).run() : call.no_overload();
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kFormatFunctions[] = {
     {"format", true, 2, 2, format},
 };
 
 }  // namespace
 
 FunctionTable format_functions() {
-  return kFunctions;
+  return kFormatFunctions;
 }
 
 }  // namespace convoke::cel

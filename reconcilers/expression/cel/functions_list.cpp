@@ -53,7 +53,7 @@ Value sum(const Call& call) {
 }
 
 // The element that no other one is before, in the order or against it.
-Value extreme(const Call& call, bool is_largest) {
+Value extreme_of(const Call& call, bool is_largest) {
   if (!call[0].is(Kind::List)) {
     return call.no_overload();
   }
@@ -75,10 +75,10 @@ Value extreme(const Call& call, bool is_largest) {
 }
 
 Value smallest(const Call& call) {
-  return extreme(call, false);
+  return extreme_of(call, false);
 }
 Value largest(const Call& call) {
-  return extreme(call, true);
+  return extreme_of(call, true);
 }
 
 Value index_of(const Call& call) {
@@ -245,7 +245,7 @@ Value range(const Call& call) {
   return call.list(std::move(items));
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kListFunctions[] = {
     {"isSorted", true, 1, 1, is_sorted},
     {"sum", true, 1, 1, sum},
     {"min", true, 1, 1, smallest},
@@ -265,7 +265,7 @@ constexpr Function kFunctions[] = {
 }  // namespace
 
 FunctionTable list_functions() {
-  return kFunctions;
+  return kListFunctions;
 }
 
 }  // namespace convoke::cel

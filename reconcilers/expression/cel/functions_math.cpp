@@ -165,7 +165,7 @@ Value shift_right(const Call& call) {
   return shift(call, false);
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kMathFunctions[] = {
     {"math.greatest", false, 1, kAnyNumber, greatest},
     {"math.least", false, 1, kAnyNumber, least},
     {"math.ceil", false, 1, 1, of_double<ceiling>},
@@ -189,7 +189,7 @@ constexpr Function kFunctions[] = {
 }  // namespace
 
 FunctionTable math_functions() {
-  return kFunctions;
+  return kMathFunctions;
 }
 
 }  // namespace convoke::cel

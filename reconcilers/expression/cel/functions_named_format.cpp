@@ -135,7 +135,7 @@ Value validate(const Call& call) {
   return problems.empty() ? Value::none() : Value::optional_of(call.list(std::move(problems)));
 }
 
-constexpr auto kFunctions = [] {
+constexpr auto kNamedFormatFunctions = [] {
   std::array<Function, kFormats.size() + 2> functions{};
   for (std::size_t i = 0; i < kFormats.size(); ++i) {
     functions.at(i) = {kFormats.at(i).function, false, 0, 0, constant};
@@ -148,7 +148,7 @@ constexpr auto kFunctions = [] {
 }  // namespace
 
 FunctionTable named_format_functions() {
-  return kFunctions;
+  return kNamedFormatFunctions;
 }
 
 }  // namespace convoke::cel

@@ -106,7 +106,7 @@ Value prefix_length(const Call& call) {
   return network != nullptr ? Value::from_int(network->prefix) : call.no_overload();
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kNetworkFunctions[] = {
     {"ip", false, 1, 1, ip},
     {"ip", true, 1, 1, ip},
     {"isIP", false, 1, 1, is_ip},
@@ -128,7 +128,7 @@ constexpr Function kFunctions[] = {
 }  // namespace
 
 FunctionTable network_functions() {
-  return kFunctions;
+  return kNetworkFunctions;
 }
 
 }  // namespace convoke::cel

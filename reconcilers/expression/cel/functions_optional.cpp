@@ -78,7 +78,7 @@ Value unwrap(const Call& call) {
   return call.list(std::move(items));
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kOptionalFunctions[] = {
     {"optional.none", false, 0, 0, none},
     {"optional.of", false, 1, 1, of},
     {"optional.ofNonZeroValue", false, 1, 1, of_non_zero},
@@ -91,7 +91,7 @@ constexpr Function kFunctions[] = {
 }  // namespace
 
 FunctionTable optional_functions() {
-  return kFunctions;
+  return kOptionalFunctions;
 }
 
 }  // namespace convoke::cel

@@ -49,7 +49,7 @@ Value or_overflow(const std::optional<Quantity>& result) {
   return result ? QuantityValue::make(*result) : Call::error("the quantity is out of range");
 }
 
-Value sign(const Call& call) {
+Value sign_of(const Call& call) {
   return of_one(call, [](const Quantity& q) { return Value::from_int((q.nanos > 0) - (q.nanos < 0)); });
 }
 Value is_integer(const Call& call) {
@@ -64,28 +64,28 @@ Value as_integer(const Call& call) {
 Value as_float(const Call& call) {
   return of_one(call, [](const Quantity& q) { return Value::from_double(approximate(q)); });
 }
-Value sum(const Call& call) {
+Value added(const Call& call) {
   return of_two(call, [](const Quantity& a, const Quantity& b) { return or_overflow(add(a, b)); });
 }
 Value difference(const Call& call) {
   return of_two(call, [](const Quantity& a, const Quantity& b) { return or_overflow(subtract(a, b)); });
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kQuantityFunctions[] = {
     {"quantity", false, 1, 1, quantity},
     {"isQuantity", false, 1, 1, is_quantity},
     {"isInteger", true, 1, 1, is_integer},
     {"asInteger", true, 1, 1, as_integer},
     {"asApproximateFloat", true, 1, 1, as_float},
-    {"sign", true, 1, 1, sign},
-    {"add", true, 2, 2, sum},
+    {"sign", true, 1, 1, sign_of},
+    {"add", true, 2, 2, added},
     {"sub", true, 2, 2, difference},
 };
 
 }  // namespace
 
 FunctionTable quantity_functions() {
-  return kFunctions;
+  return kQuantityFunctions;
 }
 
 }  // namespace convoke::cel

@@ -83,7 +83,7 @@ Value find_all(const Call& call) {
   return call.list(std::move(found));
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kRegexFunctions[] = {
     {"matches", true, 2, 2, matches, 1},
     {"matches", false, 2, 2, matches, 1},
     {"find", true, 2, 2, find, 1},
@@ -93,7 +93,7 @@ constexpr Function kFunctions[] = {
 }  // namespace
 
 FunctionTable regex_functions() {
-  return kFunctions;
+  return kRegexFunctions;
 }
 
 }  // namespace convoke::cel

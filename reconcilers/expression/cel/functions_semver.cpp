@@ -41,7 +41,7 @@ Value part_of(const Call& call) {
   return version != nullptr ? Value::from_int(version->*part) : call.no_overload();
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kSemverFunctions[] = {
     {"semver", false, 1, 2, semver},
     {"isSemver", false, 1, 2, is_semver},
     {"major", true, 1, 1, part_of<&Semver::major>},
@@ -52,7 +52,7 @@ constexpr Function kFunctions[] = {
 }  // namespace
 
 FunctionTable semver_functions() {
-  return kFunctions;
+  return kSemverFunctions;
 }
 
 }  // namespace convoke::cel

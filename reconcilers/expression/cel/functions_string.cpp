@@ -232,7 +232,7 @@ Value quote(const Call& call) {
   return changed(call, quoted);
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kStringFunctions[] = {
     {"charAt", true, 2, 2, char_at},   {"substring", true, 2, 3, substring},
     {"replace", true, 3, 4, replace},  {"split", true, 2, 3, split},
     {"join", true, 1, 2, join},        {"lowerAscii", true, 1, 1, lower},
@@ -243,7 +243,7 @@ constexpr Function kFunctions[] = {
 }  // namespace
 
 FunctionTable string_functions() {
-  return kFunctions;
+  return kStringFunctions;
 }
 
 Value text_index_of(const Call& call) {

@@ -75,7 +75,7 @@ Value milliseconds(const Call& call) {
   return duration_or_calendar_part(call, kMilli, 1000, [](const CalendarTime&) { return 0; });
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kTimeFunctions[] = {
     {"getFullYear", true, 1, 2, full_year},
     {"getMonth", true, 1, 2, month},
     {"getDate", true, 1, 2, date},
@@ -91,7 +91,7 @@ constexpr Function kFunctions[] = {
 }  // namespace
 
 FunctionTable time_functions() {
-  return kFunctions;
+  return kTimeFunctions;
 }
 
 }  // namespace convoke::cel

@@ -64,7 +64,7 @@ Value query(const Call& call) {
   return Value::from_map(std::move(entries));
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kUrlFunctions[] = {
     {"url", false, 1, 1, url},
     {"isURL", false, 1, 1, is_url},
     {"getScheme", true, 1, 1, part_of<&Url::scheme>},
@@ -78,7 +78,7 @@ constexpr Function kFunctions[] = {
 }  // namespace
 
 FunctionTable url_functions() {
-  return kFunctions;
+  return kUrlFunctions;
 }
 
 }  // namespace convoke::cel

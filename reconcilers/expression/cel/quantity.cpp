@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "reconcilers/expression/cel/number.h"
+#include "reconcilers/expression/cel/text.h"
 
 namespace convoke::cel {
 namespace {
@@ -37,10 +38,6 @@ constexpr std::array<Suffix, 16> kSuffixes = {{{"", 10, 0},
                                                {"Ti", 2, 40},
                                                {"Pi", 2, 50},
                                                {"Ei", 2, 60}}};
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 // The scale that stands behind the number: a suffix, or "e3" and "E-3".
 std::optional<Suffix> parse_suffix(std::string_view text) {

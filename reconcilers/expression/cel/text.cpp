@@ -123,6 +123,10 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
 std::string lower_ascii(std::string_view text) {
   return mapped(text, 'A', 'Z', 'a' - 'A');
 }

@@ -21,6 +21,7 @@ void append_code_point(std::string& text, char32_t code);
 bool is_unicode_scalar(std::uint32_t code);
 bool is_utf8(std::string_view text);
 
+bool is_digit(char c);  // of ASCII
 std::string lower_ascii(std::string_view text);
 std::string upper_ascii(std::string_view text);
 // Without Unicode's white space at both ends.

@@ -9,6 +9,7 @@
 
 #include "controller/base/time_format.h"
 #include "reconcilers/expression/cel/number.h"
+#include "reconcilers/expression/cel/text.h"
 #include "reconcilers/schedule/time_zone.h"
 
 namespace convoke::cel {
@@ -23,10 +24,6 @@ std::optional<Timestamp> in_range(std::int64_t seconds, std::int64_t nanos) {
     return std::nullopt;
   }
   return Timestamp{seconds, static_cast<std::int32_t>(nanos)};
-}
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
 }
 
 // The number that `count` digits at `at` are; nothing if they are not all digits.

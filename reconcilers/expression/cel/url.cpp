@@ -13,10 +13,6 @@ constexpr std::string_view kPathSigns = "$&+,/:;=@!'()*";
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 int hex_value(char c) {
   if (is_digit(c)) {
     return c - '0';

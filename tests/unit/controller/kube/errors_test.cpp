@@ -13,7 +13,7 @@ HttpResponse answer(int status, const std::string& body, std::map<std::string, s
   return {status, std::move(headers), body};
 }
 
-std::string status_body(const std::string& reason, int code) {
+std::string body_with_reason(const std::string& reason, int code) {
   return dump_json(
       {{"kind", "Status"}, {"apiVersion", "v1"}, {"message", "why"}, {"reason", reason}, {"code", code}});
 }
@@ -53,7 +53,7 @@ TEST(ErrorFromResponse, TheReasonTellsApartWhatSharesANumber) {
       {"SomethingNew", 503, ErrorCode::Unavailable},
   };
   for (const auto& [reason, status, code] : table) {
-    const auto error = error_from_response(answer(status, status_body(reason, status)));
+    const auto error = error_from_response(answer(status, body_with_reason(reason, status)));
     EXPECT_EQ(error.code, code) << reason;
     EXPECT_EQ(error.reason, reason);
     EXPECT_EQ(error.message, "why");

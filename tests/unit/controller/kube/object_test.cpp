@@ -5,15 +5,15 @@
 namespace convoke::kube {
 namespace {
 
-const ResourceType kTasks{"convoke.dev", "v1alpha1", "tasks", "Task", true};
-const ResourceType kNodes{"", "v1", "nodes", "Node", false};
+const ResourceType kTaskType{"convoke.dev", "v1alpha1", "tasks", "Task", true};
+const ResourceType kNodeType{"", "v1", "nodes", "Node", false};
 
 TEST(ResourceType, PathsFollowTheApi) {
-  EXPECT_EQ(kTasks.path("ns", "a", "status"), "/apis/convoke.dev/v1alpha1/namespaces/ns/tasks/a/status");
-  EXPECT_EQ(kTasks.path("ns"), "/apis/convoke.dev/v1alpha1/namespaces/ns/tasks");
-  EXPECT_EQ(kTasks.path(""), "/apis/convoke.dev/v1alpha1/tasks");
-  EXPECT_EQ(kNodes.path("ignored", "n1"), "/api/v1/nodes/n1");
-  EXPECT_EQ(kNodes.api_version(), "v1");
+  EXPECT_EQ(kTaskType.path("ns", "a", "status"), "/apis/convoke.dev/v1alpha1/namespaces/ns/tasks/a/status");
+  EXPECT_EQ(kTaskType.path("ns"), "/apis/convoke.dev/v1alpha1/namespaces/ns/tasks");
+  EXPECT_EQ(kTaskType.path(""), "/apis/convoke.dev/v1alpha1/tasks");
+  EXPECT_EQ(kNodeType.path("ignored", "n1"), "/api/v1/nodes/n1");
+  EXPECT_EQ(kNodeType.api_version(), "v1");
 }
 
 TEST(ObjectKey, ReadsAsKubectlWritesIt) {

@@ -13,6 +13,7 @@
 #include "controller/kube/json.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/unit/controller/runtime/kept_log.h"
+#include "tests/unit/controller/runtime/keys.h"
 
 namespace convoke::runtime {
 namespace {
@@ -20,10 +21,6 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-kube::ObjectKey key(const std::string& name) {
-  return {"default", name};
-}
 
 // Does what the test says, for each call of each name.
 class ScriptedReconciler final : public Reconciler {

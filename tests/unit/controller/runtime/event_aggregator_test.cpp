@@ -10,11 +10,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const kube::ResourceType kThing{"convoke.dev", "v1alpha1", "things", "Thing", true};
+const kube::ResourceType kNamespacedThing{"convoke.dev", "v1alpha1", "things", "Thing", true};
 const kube::ResourceType kClusterThing{"convoke.dev", "v1alpha1", "clusterthings", "ClusterThing", false};
 
 Occurrence happened(const std::string& name, const std::string& note, EventType type = EventType::Normal) {
-  return {{kThing, "team", name, "uid-" + name, "7"}, type, "Assigned", "Assign", note};
+  return {{kNamespacedThing, "team", name, "uid-" + name, "7"}, type, "Assigned", "Assign", note};
 }
 
 class EventAggregatorTest : public testing::Test {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "controller/base/clock.h"
+#include "tests/unit/controller/runtime/keys.h"
 
 namespace convoke::runtime {
 namespace {
@@ -30,10 +31,6 @@ ThingStore::Ptr thing(const std::string& name, const std::string& uid, const std
   made.meta.resource_version = resource_version;
   made.color = color;
   return std::make_shared<const Thing>(std::move(made));
-}
-
-kube::ObjectKey key(const std::string& name) {
-  return {"default", name};
 }
 
 std::string describe(const ThingStore::Ptr& object) {

@@ -12,6 +12,7 @@
 
 #include "controller/runtime/work_queue_metrics.h"
 #include "tests/fakes/fake_clock.h"
+#include "tests/unit/controller/runtime/keys.h"
 
 namespace convoke::runtime {
 namespace {
@@ -21,10 +22,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
-
-kube::ObjectKey key(const std::string& name) {
-  return {"default", name};
-}
 
 class WorkQueueTest : public ::testing::Test {
  protected:

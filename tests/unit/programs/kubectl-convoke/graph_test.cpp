@@ -15,14 +15,15 @@ WorkflowView view(const std::string& spec) {
   return view_of("w", Json::parse(spec));
 }
 
-constexpr char kSpec[] = R"({"steps": [
+constexpr char kGraphSpec[] = R"({"steps": [
   {"name": "build", "task": {"type": "compile"}, "compensate": {"type": "clean"}},
   {"name": "ask", "approval": {"required": 2}, "dependsOn": ["build"]},
   {"name": "end", "task": {"type": "say \"hi\""}, "when": "a < b", "dependsOn": ["ask"]}],
   "finally": [{"name": "sweep", "task": {"type": "rm"}}]})";
 
 TEST(Graph, MermaidHasEveryStepEdgeAndColour) {
-  const auto text = draw(view(kSpec), {{"build", "Succeeded"}, {"ask", "Running"}}, GraphFormat::Mermaid);
+  const auto text =
+      draw(view(kGraphSpec), {{"build", "Succeeded"}, {"ask", "Running"}}, GraphFormat::Mermaid);
   EXPECT_THAT(text,
               AllOf(HasSubstr("flowchart TD"), HasSubstr("s0[\"build<br/>task: compile\"]:::Succeeded"),
                     HasSubstr("s1{{\"ask<br/>approval: 2\"}}:::Running"), HasSubstr("s0 --> s1"),
@@ -31,7 +32,7 @@ TEST(Graph, MermaidHasEveryStepEdgeAndColour) {
 }
 
 TEST(Graph, DotQuotesWhatIsInNames) {
-  const auto text = draw(view(kSpec), {{"build", "Failed"}}, GraphFormat::Dot);
+  const auto text = draw(view(kGraphSpec), {{"build", "Failed"}}, GraphFormat::Dot);
   EXPECT_THAT(text, AllOf(HasSubstr("digraph \"w\" {"), HasSubstr("\"build\" -> \"ask\";"),
                           HasSubstr("say \\\"hi\\\""), HasSubstr("fillcolor=\"#da3633\""),
                           HasSubstr("cluster_finally")));
@@ -66,7 +67,7 @@ TEST(WorkflowView, LayersEndAlsoWithACycle) {
 }
 
 TEST(WorkflowView, FinallyComesAfterAllElse) {
-  const auto layers = view(kSpec).layers();
+  const auto layers = view(kGraphSpec).layers();
   ASSERT_EQ(layers.size(), 4U);
   EXPECT_THAT(layers.back(), ElementsAre(3));
 }

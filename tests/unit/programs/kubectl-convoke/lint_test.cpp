@@ -30,8 +30,8 @@ struct Answer {
   Json json() const { return Json::parse(text); }
 };
 
-Answer run(std::vector<std::string> files, const std::string& input = "", bool json = false,
-           bool strict = false) {
+Answer lint_files(std::vector<std::string> files, const std::string& input = "", bool json = false,
+                  bool strict = false) {
   std::istringstream in(input);
   std::ostringstream out;
   std::ostringstream err;
@@ -59,12 +59,12 @@ TEST(Lint, SaysNothingOfTheSamples) {
     EXPECT_NE(finding.severity, Severity::Error) << finding.file << ":" << told(finding);
   }
   EXPECT_THAT(read.findings, IsEmpty());
-  EXPECT_EQ(run({CONVOKE_SAMPLES}).status, 0);
+  EXPECT_EQ(lint_files({CONVOKE_SAMPLES}).status, 0);
 }
 
 TEST(Lint, WhatIsNoYamlIsAFindingWithItsLine) {
   EXPECT_THAT(lint("a: [\nb"), ElementsAre(HasSubstr("this is not YAML")));
-  EXPECT_THAT(run({"-"}, "a: [\nb").text, testing::StartsWith("-:3:1: error: this is not YAML"));
+  EXPECT_THAT(lint_files({"-"}, "a: [\nb").text, testing::StartsWith("-:3:1: error: this is not YAML"));
   EXPECT_THAT(lint("kind: Task\n...\n,\n"), ElementsAre(HasSubstr("this is not YAML")));
 }
 
@@ -77,21 +77,21 @@ TEST(Lint, OneDocumentThatIsNoYamlDoesNotHideTheOthers) {
 }
 
 TEST(Lint, ObjectsOfOthersAreCountedOnly) {
-  const auto answer = run({"-"}, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n", true);
+  const auto answer = lint_files({"-"}, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n", true);
   EXPECT_EQ(answer.status, 0);
   EXPECT_EQ(answer.json()["skipped"], 1);
 }
 
 TEST(Lint, ExitStatusIsOneOnErrorsAndWithStrictOnWarnings) {
   const std::string text = workflow("  - name: a\n    task: {type: t}\n    timeout: 5h\n");
-  EXPECT_EQ(run({"-"}, text).status, 0);
-  EXPECT_EQ(run({"-"}, text, false, true).status, 1);
-  EXPECT_EQ(run({"-"}, kBad).status, 1);
+  EXPECT_EQ(lint_files({"-"}, text).status, 0);
+  EXPECT_EQ(lint_files({"-"}, text, false, true).status, 1);
+  EXPECT_EQ(lint_files({"-"}, kBad).status, 1);
 }
 
 TEST(Lint, WhereThereIsNoObjectAtAllIsAnError) {
   for (const char* text : {"", "# nothing\n", "---\n---\n"}) {
-    const auto answer = run({"-"}, text);
+    const auto answer = lint_files({"-"}, text);
     EXPECT_EQ(answer.status, 1);
     EXPECT_EQ(answer.text, "-: error: there is no object in it\n");
   }
@@ -105,7 +105,7 @@ TEST(Lint, AFolderStandsForTheManifestsInIt) {
   std::ofstream(folder.path() + "/b/.git/x.yaml") << kBad;
   std::ofstream(folder.path() + "/values.yaml") << "replicas: 3\n";
   std::ofstream(folder.path() + "/README.md") << "a: [";
-  const auto answer = run({folder.path()}, "", true);
+  const auto answer = lint_files({folder.path()}, "", true);
   EXPECT_EQ(answer.status, 1);
   std::vector<std::string> files;
   const auto json = answer.json();
@@ -115,14 +115,14 @@ TEST(Lint, AFolderStandsForTheManifestsInIt) {
 }
 
 TEST(Lint, AFileThatCannotBeReadDoesNotHideTheOthers) {
-  const auto answer = run({"/no/such/file", "-"}, kBad, true);
+  const auto answer = lint_files({"/no/such/file", "-"}, kBad, true);
   EXPECT_EQ(answer.status, 2);
   const auto findings = answer.json()["findings"];
   ASSERT_EQ(findings.size(), 3U);
   EXPECT_EQ(findings[0]["file"], "-");
   EXPECT_EQ(findings[2]["file"], "/no/such/file");
   EXPECT_THAT(findings[2]["message"].get<std::string>(), testing::StartsWith("cannot be read"));
-  EXPECT_EQ(run({"/no/such/file", "-"}, kGood).status, 2);
+  EXPECT_EQ(lint_files({"/no/such/file", "-"}, kGood).status, 2);
 }
 
 // A device that fails in the middle.
@@ -142,12 +142,12 @@ TEST(Lint, AStreamThatBreaksIsAnErrorAndNoCrash) {
 }
 
 TEST(Lint, BytesThatAreNoTextNeverReachTheTerminal) {
-  const auto answer = run({"-", "\xE9.yaml"}, "a: caf\xE9\n");
+  const auto answer = lint_files({"-", "\xE9.yaml"}, "a: caf\xE9\n");
   EXPECT_EQ(answer.status, 2);
   EXPECT_THAT(answer.text,
               AllOf(HasSubstr("-:1:7: error: the byte 0xe9 is not UTF-8"), Not(HasSubstr("\xE9"))));
-  EXPECT_THAT(run({"-"}, "a: \"\\é\"\n").text, Not(HasSubstr("\xC3\n")));
-  EXPECT_THAT(run({"-"}, "a: \"x\x1b[31m\"\n").text, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(lint_files({"-"}, "a: \"\\é\"\n").text, Not(HasSubstr("\xC3\n")));
+  EXPECT_THAT(lint_files({"-"}, "a: \"x\x1b[31m\"\n").text, Not(HasSubstr("\x1b")));
 }
 
 }  // namespace

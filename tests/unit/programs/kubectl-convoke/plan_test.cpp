@@ -26,8 +26,8 @@ std::string text_of(const Plan& plan) {
   return text;
 }
 
-api::Agent agent(const std::string& name, const std::string& capability, double per_minute = 0,
-                 Duration mean = {}) {
+api::Agent worker(const std::string& name, const std::string& capability, double per_minute = 0,
+                  Duration mean = {}) {
   api::Agent agent;
   agent.meta.name = name;
   agent.meta.namespace_ = "default";
@@ -55,7 +55,7 @@ const Json kDiamond = {{"steps",
                          step("bottom", "fast", {"left", "right"})}}};
 
 TEST(Plan, StepsComeInLayersWithWhatTheyCostAndTheWayThatIsLongest) {
-  const std::vector<api::Agent> agents = {agent("a", "fast", 1, 1min), agent("b", "slow", 0.5, 10min)};
+  const std::vector<api::Agent> agents = {worker("a", "fast", 1, 1min), worker("b", "slow", 0.5, 10min)};
   const auto plan = make_plan("d", "default", kDiamond, {}, agents);
   ASSERT_TRUE(plan) << plan.error().message;
   std::vector<std::string> critical;
@@ -71,10 +71,10 @@ TEST(Plan, StepsComeInLayersWithWhatTheyCostAndTheWayThatIsLongest) {
 }
 
 TEST(Plan, SaysOfEachAgentWhyItDoesNotQualify) {
-  auto cordoned = agent("c", "fast");
+  auto cordoned = worker("c", "fast");
   cordoned.spec.cordoned = true;
   const auto plan = make_plan("d", "default", {{"steps", {step("top", "fast")}}}, {},
-                              std::vector<api::Agent>{agent("b", "slow"), cordoned});
+                              std::vector<api::Agent>{worker("b", "slow"), cordoned});
   ASSERT_TRUE(plan);
   EXPECT_EQ(plan->without_agents, 1);
   const auto& objections = plan->steps[0].agents->objections;
@@ -87,7 +87,7 @@ TEST(Plan, SaysOfEachAgentWhyItDoesNotQualify) {
 TEST(Plan, ATypeThatAParameterGivesIsKnown) {
   const Json spec = {{"parameters", {{{"name", "kind"}, {"default", "fast"}}}},
                      {"steps", {step("a", "$(params.kind)")}}};
-  const auto plan = make_plan("d", "default", spec, {}, std::vector<api::Agent>{agent("x", "fast")});
+  const auto plan = make_plan("d", "default", spec, {}, std::vector<api::Agent>{worker("x", "fast")});
   ASSERT_TRUE(plan) << plan.error().message;
   EXPECT_EQ(plan->steps[0].task_type, "fast");
   EXPECT_EQ(plan->steps[0].agents->candidates.size(), 1U);
@@ -95,7 +95,7 @@ TEST(Plan, ATypeThatAParameterGivesIsKnown) {
 
 TEST(Plan, ATypeThatAnEarlierStepGivesIsKnownLater) {
   const Json spec = {{"steps", {step("a", "fast"), step("b", "$(steps.a.outputs.kind)", {"a"})}}};
-  const auto plan = make_plan("d", "default", spec, {}, std::vector<api::Agent>{agent("x", "fast")});
+  const auto plan = make_plan("d", "default", spec, {}, std::vector<api::Agent>{worker("x", "fast")});
   ASSERT_TRUE(plan) << plan.error().message;
   EXPECT_THAT(plan->steps[1].not_known, HasSubstr("$(steps.a.outputs.kind)"));
   EXPECT_FALSE(plan->is_complete);
@@ -115,7 +115,7 @@ TEST(Plan, AFanOutCostsAllOfItsItemsAndTakesItsRounds) {
                      {"steps", {each}}};
   const Json given = {{"modules", {{{"kind", "fast"}}, {{"kind", "fast"}}, {{"kind", "fast"}}}}};
   const auto plan =
-      make_plan("d", "default", spec, given, std::vector<api::Agent>{agent("x", "fast", 1, 1min)});
+      make_plan("d", "default", spec, given, std::vector<api::Agent>{worker("x", "fast", 1, 1min)});
   ASSERT_TRUE(plan) << plan.error().message;
   EXPECT_EQ(plan->steps[0].items, 3);
   EXPECT_EQ(plan->duration, 2min);
@@ -130,7 +130,7 @@ TEST(Plan, AFanOutHasAtMostTheParallelismOfTheRun) {
     Json spec = {{"steps", {each}}};
     if (!parallelism.is_null()) spec["parallelism"] = std::move(parallelism);
     const auto plan =
-        make_plan("d", "default", spec, {}, std::vector<api::Agent>{agent("x", "fast", 1, 1min)});
+        make_plan("d", "default", spec, {}, std::vector<api::Agent>{worker("x", "fast", 1, 1min)});
     EXPECT_TRUE(plan) << plan.error().message;
     return plan ? plan->duration : Duration();
   };
@@ -146,7 +146,8 @@ TEST(Plan, StatesComeAfterThoseThatLeadToThem) {
   first["transitions"] = {{{"to", "second"}}};
   second["transitions"] = {{{"when", "false"}, {"to", "first"}}, {{"to", "third"}}};
   const Json spec = {{"mode", "StateMachine"}, {"steps", {first, second, step("third", "fast")}}};
-  const auto plan = make_plan("d", "default", spec, {}, std::vector<api::Agent>{agent("x", "fast", 1, 1min)});
+  const auto plan =
+      make_plan("d", "default", spec, {}, std::vector<api::Agent>{worker("x", "fast", 1, 1min)});
   ASSERT_TRUE(plan) << plan.error().message;
   EXPECT_EQ(plan->duration, 3min);
   EXPECT_TRUE(std::all_of(plan->steps.begin(), plan->steps.end(),
@@ -159,7 +160,7 @@ TEST(Plan, AStepThatRepeatsTakesAtLeastOneTurn) {
   Json again = step("a", "fast");
   again["repeat"] = {{"until", "false"}, {"maxIterations", 3}};
   const auto plan = make_plan("d", "default", {{"steps", {again}}}, {},
-                              std::vector<api::Agent>{agent("x", "fast", 1, 1min)});
+                              std::vector<api::Agent>{worker("x", "fast", 1, 1min)});
   ASSERT_TRUE(plan) << plan.error().message;
   EXPECT_FALSE(plan->is_complete);
   EXPECT_EQ(plan->duration, 1min);
@@ -176,10 +177,10 @@ TEST(Plan, WithoutAClusterThereIsTheGraphAlone) {
 }
 
 TEST(Plan, AFullAgentIsBusyAndAnotherNamespaceIsNotAsked) {
-  auto full = agent("f", "fast");
+  auto full = worker("f", "fast");
   full.spec.capacity = 1;
   full.status.active_tasks = 1;
-  auto other = agent("o", "fast");
+  auto other = worker("o", "fast");
   other.meta.namespace_ = "elsewhere";
   const auto plan =
       make_plan("d", "default", {{"steps", {step("top", "fast")}}}, {}, std::vector<api::Agent>{full, other});
@@ -197,7 +198,7 @@ TEST(Plan, WrongParametersAreAnErrorAndMissingOnesAreNot) {
                        {{"name", "who"}}}},
                      {"steps", {each, step("b", "$(params.kind)")}}};
   EXPECT_FALSE(make_plan("d", "default", spec, {{"modules", "all"}}, std::nullopt));
-  for (const Agents& agents : {Agents(), Agents({agent("x", "fast")})}) {
+  for (const Agents& agents : {Agents(), Agents({worker("x", "fast")})}) {
     const auto plan = make_plan("d", "default", spec, {}, agents);
     ASSERT_TRUE(plan) << plan.error().message;
     EXPECT_THAT(text_of(*plan), HasSubstr("Missing: modules (Array), kind (String). Give them with -p "
@@ -231,7 +232,7 @@ class PlanOfSeveral : public ::testing::Test {
   }
 
   std::map<std::string, Json> workflows_;
-  Agents agents_ = {{agent("x", "fast", 1, 1min)}};
+  Agents agents_ = {{worker("x", "fast", 1, 1min)}};
 };
 
 TEST_F(PlanOfSeveral, AWorkflowThatNobodyKnowsIsToldAndMakesTheSumsIncomplete) {

@@ -14,7 +14,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-std::vector<std::string> problems(const std::string& kind, const std::string& spec) {
+std::vector<std::string> spec_problems(const std::string& kind, const std::string& spec) {
   const Json object = {{"apiVersion", "convoke.dev/v1alpha1"},
                        {"kind", kind},
                        {"metadata", {{"name", "x"}}},
@@ -52,35 +52,39 @@ TEST(Schema, EveryRuleOfTheCrdsCompiles) {
 }
 
 TEST(Schema, DefaultsCountBeforeRules) {
-  EXPECT_THAT(problems("Agent", R"({"capabilities": ["x"], "dispatch": {"mode": "Pull"}})"), IsEmpty());
+  EXPECT_THAT(spec_problems("Agent", R"({"capabilities": ["x"], "dispatch": {"mode": "Pull"}})"), IsEmpty());
 }
 
 TEST(Schema, BoundsEnumsAndPatternsAreChecked) {
-  EXPECT_THAT(problems("Task", R"({"type": "t", "priority": 9})"), ElementsAre(HasSubstr("/spec/priority")));
-  EXPECT_THAT(problems("Task", R"({"type": "t", "delivery": "AtMostOnec"})"),
+  EXPECT_THAT(spec_problems("Task", R"({"type": "t", "priority": 9})"),
+              ElementsAre(HasSubstr("/spec/priority")));
+  EXPECT_THAT(spec_problems("Task", R"({"type": "t", "delivery": "AtMostOnec"})"),
               ElementsAre(HasSubstr("did you mean AtMostOnce?")));
-  EXPECT_THAT(problems("Task", R"({"type": "t", "timeout": "soon"})"),
+  EXPECT_THAT(spec_problems("Task", R"({"type": "t", "timeout": "soon"})"),
               ElementsAre("/spec/timeout \"soon\" is not a duration such as \"90s\", \"5m\" or \"1h30m\""));
-  EXPECT_THAT(problems("Workflow", R"({"steps": []})"), ElementsAre("/spec/steps needs at least 1 item"));
-  EXPECT_THAT(problems("Task", R"({})"), ElementsAre(HasSubstr("\"type\" is missing")));
+  EXPECT_THAT(spec_problems("Workflow", R"({"steps": []})"),
+              ElementsAre("/spec/steps needs at least 1 item"));
+  EXPECT_THAT(spec_problems("Task", R"({})"), ElementsAre(HasSubstr("\"type\" is missing")));
 }
 
 TEST(Schema, KeysOfAListMapAreUnique) {
-  EXPECT_THAT(problems("Task", R"({"type": "t", "locks": [{"name": "a"}, {"name": "a"}]})"),
+  EXPECT_THAT(spec_problems("Task", R"({"type": "t", "locks": [{"name": "a"}, {"name": "a"}]})"),
               ElementsAre(HasSubstr("/spec/locks/1 is there twice: name \"a\"")));
 }
 
 TEST(Schema, NullIsAsGoodAsAbsentWhereNoneIsAllowed) {
-  EXPECT_THAT(problems("Task", R"({"type": "t", "title": null, "priority": null, "retry": {"limit": null},
+  EXPECT_THAT(
+      spec_problems("Task", R"({"type": "t", "title": null, "priority": null, "retry": {"limit": null},
                                    "requires": {"agentSelector": {"matchLabels": {"a": null, "b": "c"}}}})"),
-              IsEmpty());
-  EXPECT_THAT(problems("Task", R"({"type": null})"), ElementsAre(HasSubstr("\"type\" is missing")));
-  EXPECT_THAT(problems("Task", R"({"type": "t", "requires": {"capabilities": [null]}})"),
+      IsEmpty());
+  EXPECT_THAT(spec_problems("Task", R"({"type": null})"), ElementsAre(HasSubstr("\"type\" is missing")));
+  EXPECT_THAT(spec_problems("Task", R"({"type": "t", "requires": {"capabilities": [null]}})"),
               ElementsAre(HasSubstr("/spec/requires/capabilities/0")));
 }
 
 TEST(Schema, FreeFormPartsTakeAnything) {
-  EXPECT_THAT(problems("Task", R"({"type": "t", "parameters": {"any": {"thing": [1, null]}}})"), IsEmpty());
+  EXPECT_THAT(spec_problems("Task", R"({"type": "t", "parameters": {"any": {"thing": [1, null]}}})"),
+              IsEmpty());
 }
 
 TEST(Schema, WhatTheOperatorWritesIsNotLookedAt) {

@@ -13,41 +13,42 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-const WallTime kNow = *parse_time("2026-01-01T00:01:00Z");
+const WallTime kAMinuteLater = *parse_time("2026-01-01T00:01:00Z");
 
-Json object(const std::string& kind, const std::string& name, Json status, const std::string& owner = "",
-            const std::string& step = "") {
+Json object_with_status(const std::string& kind, const std::string& name, Json status,
+                        const std::string& owner = "", const std::string& step = "") {
   Json metadata = {{"name", name}, {"namespace", "default"}, {"uid", "uid-" + name}};
   if (!owner.empty()) metadata["ownerReferences"] = Json::array({{{"uid", "uid-" + owner}}});
   if (!step.empty()) metadata["labels"] = {{"convoke.dev/step", step}};
   return {{"kind", kind}, {"metadata", metadata}, {"spec", Json::object()}, {"status", std::move(status)}};
 }
 
-Json task(const std::string& name, const std::string& phase, const std::string& step) {
-  return object("Task", name, {{"phase", phase}, {"agentName", "worker"}, {"attempt", 1}}, "r", step);
+Json task_of_step(const std::string& name, const std::string& phase, const std::string& step) {
+  return object_with_status("Task", name, {{"phase", phase}, {"agentName", "worker"}, {"attempt", 1}}, "r",
+                            step);
 }
 
 Json run_of(std::vector<Json> steps) {
-  return object("WorkflowRun", "r",
-                {{"phase", "Running"},
-                 {"progress", "1/2"},
-                 {"startedAt", "2026-01-01T00:00:00Z"},
-                 {"steps", std::move(steps)}});
+  return object_with_status("WorkflowRun", "r",
+                            {{"phase", "Running"},
+                             {"progress", "1/2"},
+                             {"startedAt", "2026-01-01T00:00:00Z"},
+                             {"steps", std::move(steps)}});
 }
 
 TEST(Tree, ShowsAStepWithItsOneTaskOnOneLine) {
   World world;
-  world.tasks["r-a"] = task("r-a", "Succeeded", "a");
+  world.tasks["r-a"] = task_of_step("r-a", "Succeeded", "a");
   const auto run = run_of(
       {{{"name", "a"}, {"phase", "Succeeded"}, {"taskName", "r-a"}}, {{"name", "b"}, {"phase", "Pending"}}});
-  EXPECT_THAT(render(build_run(world, run, {}), {}, kNow),
+  EXPECT_THAT(render(build_run(world, run, {}), {}, kAMinuteLater),
               ElementsAre("r              * Running            1/2  1m", "|- a task/r-a  + Succeeded  worker",
                           "`- b           . Pending"));
 }
 
 TEST(Tree, AFailureSaysWhyAndShowsItsAttempts) {
   World world;
-  auto failed = task("r-a", "Failed", "a");
+  auto failed = task_of_step("r-a", "Failed", "a");
   failed["status"]["message"] = "exit status 3";
   failed["status"]["reason"] = "Failed";
   failed["status"]["attempt"] = 2;
@@ -65,7 +66,7 @@ TEST(Tree, OfAFanOutTheTasksThatFailedAreShownAndTheOthersCounted) {
   World world;
   for (int i = 0; i < 30; ++i) {
     const auto name = "r-a-" + std::to_string(100 + i);
-    world.tasks[name] = task(name, i == 17 ? "Failed" : "Succeeded", "a");
+    world.tasks[name] = task_of_step(name, i == 17 ? "Failed" : "Succeeded", "a");
   }
   const auto tree = build_run(world, run_of({{{"name", "a"}, {"phase", "Running"}, {"items", "17s1f12s"}}}),
                               TreeOptions{3});
@@ -78,8 +79,8 @@ TEST(Tree, OfAFanOutTheTasksThatFailedAreShownAndTheOthersCounted) {
 
 TEST(Tree, TheTaskThatUndoesAStepStandsBelowIt) {
   World world;
-  world.tasks["r-a"] = task("r-a", "Succeeded", "a");
-  world.tasks["r-a-undo"] = task("r-a-undo", "Running", "a");
+  world.tasks["r-a"] = task_of_step("r-a", "Succeeded", "a");
+  world.tasks["r-a-undo"] = task_of_step("r-a-undo", "Running", "a");
   world.tasks["r-a-undo"]["metadata"]["labels"]["convoke.dev/undo"] = "true";
   const auto tree =
       build_run(world, run_of({{{"name", "a"}, {"phase", "Compensating"}, {"taskName", "r-a"}}}), {});
@@ -91,9 +92,9 @@ TEST(Tree, TheTaskThatUndoesAStepStandsBelowIt) {
 
 TEST(Tree, ASubRunIsShownBelowItsStep) {
   World world;
-  world.runs["r-sub"] =
-      object("WorkflowRun", "r-sub",
-             {{"phase", "Running"}, {"steps", Json::array({{{"name", "x"}, {"phase", "Running"}}})}}, "r");
+  world.runs["r-sub"] = object_with_status(
+      "WorkflowRun", "r-sub",
+      {{"phase", "Running"}, {"steps", Json::array({{{"name", "x"}, {"phase", "Running"}}})}}, "r");
   const auto tree =
       build_run(world, run_of({{{"name", "a"}, {"phase", "Running"}, {"runName", "r-sub"}}}), {});
   ASSERT_EQ(tree.children[0].children.size(), 1U);
@@ -102,7 +103,7 @@ TEST(Tree, ASubRunIsShownBelowItsStep) {
 
 TEST(Tree, TasksThatNoStepNamesAreShownToo) {
   World world;
-  world.tasks["r-undo"] = task("r-undo", "Running", "");
+  world.tasks["r-undo"] = task_of_step("r-undo", "Running", "");
   const auto tree = build_run(world, run_of({{{"name", "a"}, {"phase", "Compensating"}}}), {});
   ASSERT_EQ(tree.children.size(), 2U);
   EXPECT_EQ(tree.children[0].phase, "Compensating");
@@ -111,11 +112,11 @@ TEST(Tree, TasksThatNoStepNamesAreShownToo) {
 
 TEST(Tree, SubtasksStandBelowTheirTask) {
   World world;
-  auto whole =
-      object("Task", "w",
-             {{"phase", "Running"},
-              {"subtasks", Json::array({{{"name", "one"}, {"taskName", "w-one"}, {"phase", "Running"}}})}});
-  world.tasks["w-one"] = object(
+  auto whole = object_with_status(
+      "Task", "w",
+      {{"phase", "Running"},
+       {"subtasks", Json::array({{{"name", "one"}, {"taskName", "w-one"}, {"phase", "Running"}}})}});
+  world.tasks["w-one"] = object_with_status(
       "Task", "w-one", {{"phase", "Running"}, {"agentName", "x"}, {"report", {{"progress", 40}}}}, "w");
   const auto tree = build_task(world, whole, {});
   ASSERT_EQ(tree.children.size(), 1U);
@@ -135,7 +136,7 @@ TEST(Tree, NothingInAMessageReachesTheTerminalAsAControl) {
   auto run = run_of({});
   run["status"]["phase"] = "Failed";
   run["status"]["message"] = "bad\x1b[2J\nnews";
-  const auto lines = render(build_run(world, run, {}), {}, kNow);
+  const auto lines = render(build_run(world, run, {}), {}, kAMinuteLater);
   EXPECT_THAT(lines[0], AllOf(HasSubstr("bad [2J news"), Not(HasSubstr("\x1b"))));
 }
 

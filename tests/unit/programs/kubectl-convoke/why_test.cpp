@@ -95,16 +95,17 @@ Json run(Json spec, Json status) {
           {"status", std::move(status)}};
 }
 
-const Json kSpec = {{"steps",
-                     {{{"name", "ask"}, {"approval", {{"required", 2}, {"approvers", {"ann", "bob"}}}}},
-                      {{"name", "after"}, {"task", {{"type", "t"}}}, {"dependsOn", {"ask"}}}}}};
+const Json kApprovalSpec = {
+    {"steps",
+     {{{"name", "ask"}, {"approval", {{"required", 2}, {"approvers", {"ann", "bob"}}}}},
+      {{"name", "after"}, {"task", {{"type", "t"}}}, {"dependsOn", {"ask"}}}}}};
 
 TEST(Why, ARunThatWaitsForApprovalSaysForWhomAndHow) {
   const auto why = explain_run(
       run({{"approvals", {{{"step", "ask"}, {"user", "ann"}, {"decision", "Approve"}}}}},
           {{"phase", "Running"},
            {"steps", {{{"name", "ask"}, {"phase", "Running"}}, {{"name", "after"}, {"phase", "Pending"}}}}}),
-      kSpec, {}, {}, kNow);
+      kApprovalSpec, {}, {}, kNow);
   EXPECT_THAT(why.because,
               ElementsAre(AllOf(HasSubstr("2 approvals by ann or bob"), HasSubstr("ann (Approve)")),
                           "Step \"after\" waits for ask (Running)."));
@@ -118,7 +119,7 @@ TEST(Why, ARunThatWaitsForATaskExplainsTheTask) {
   const auto why =
       explain_run(run({}, {{"phase", "Running"},
                            {"steps", {{{"name", "after"}, {"phase", "Running"}, {"taskName", "r-after"}}}}}),
-                  kSpec, world, {agent("a", "cpu")}, kNow);
+                  kApprovalSpec, world, {agent("a", "cpu")}, kNow);
   EXPECT_THAT(why.because,
               ElementsAre(AllOf(HasSubstr("which is Queued"), HasSubstr("No agent can take it"))));
   EXPECT_EQ(why.agents.size(), 1U);
@@ -130,7 +131,7 @@ TEST(Why, AFailedRunNamesTheStepAndHowToTryAgain) {
                {"reason", "StepFailed"},
                {"message", "step \"after\" failed"},
                {"steps", {{{"name", "after"}, {"phase", "Failed"}, {"message", "exit status 1"}}}}}),
-      kSpec, {}, {}, kNow);
+      kApprovalSpec, {}, {}, kNow);
   EXPECT_THAT(why.because, Contains(HasSubstr("Step \"after\" failed: exit status 1")));
   EXPECT_THAT(why.actions, ElementsAre(HasSubstr("kubectl convoke retry r")));
 }
@@ -140,7 +141,7 @@ TEST(Why, ARunThatCannotBeRetriedNamesTheWayThatThereIs) {
       run({{"cancel", {{"reason", "no"}}}}, {{"phase", "Cancelled"},
                                              {"reason", "Cancelled"},
                                              {"steps", {{{"name", "after"}, {"phase", "Cancelled"}}}}}),
-      kSpec, {}, {}, kNow);
+      kApprovalSpec, {}, {}, kNow);
   EXPECT_THAT(why.actions,
               ElementsAre(AllOf(HasSubstr("It was cancelled"), HasSubstr("kubectl convoke rerun r"))));
 }
@@ -161,7 +162,7 @@ TEST(Why, AFailedStepWhoseTaskIsNotNamedStillShowsIt) {
                          {"reason", "StepFailed"},
                          {"steps", {{{"name", "after"}, {"phase", "Failed"}, {"round", 1}}}}});
   failed["metadata"]["uid"] = "run-uid";
-  EXPECT_THAT(explain_run(failed, kSpec, world, {}, kNow).because,
+  EXPECT_THAT(explain_run(failed, kApprovalSpec, world, {}, kNow).because,
               Contains(HasSubstr("Step \"after\" failed (task/r-after-r1, ")));
 }
 

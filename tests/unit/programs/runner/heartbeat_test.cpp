@@ -17,9 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 using fakes::Fault;
 
-const kube::ObjectKey kAgentKey{"default", "builder-1"};
-const kube::ObjectKey kLeaseKey{"default", "convoke-agent-builder-1"};
-
 // One process that wants to be the agent.
 class Candidate {
  public:

@@ -9,12 +9,16 @@
 
 #include <gtest/gtest.h>
 
+#include "controller/kube/object.h"
 #include "programs/runner/config.h"
 #include "programs/runner/process.h"
 #include "reconcilers/api/task.h"
 #include "tests/fakes/fake_clock.h"
 
 namespace convoke::runner {
+
+inline const kube::ObjectKey kAgentKey{"default", "builder-1"};
+inline const kube::ObjectKey kLeaseKey{"default", "convoke-agent-builder-1"};
 
 // Threads take turns first come, first served; with --gtest_shuffle by chance, under the seed that it prints.
 inline fakes::FakeClockOptions clock_options() {

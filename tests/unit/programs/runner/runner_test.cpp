@@ -24,9 +24,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-const kube::ObjectKey kAgentKey{"default", "builder-1"};
-const kube::ObjectKey kLeaseKey{"default", "convoke-agent-builder-1"};
-
 // One life of a runner. Destroying it is a kill -9: it reports nothing any more.
 class Life {
  public:

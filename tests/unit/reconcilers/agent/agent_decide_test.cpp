@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "controller/base/time_format.h"
 #include "reconcilers/agent/reasons.h"
+#include "tests/unit/reconcilers/agent/now.h"
 
 namespace convoke::agent {
 namespace {
@@ -13,8 +13,6 @@ using namespace std::chrono_literals;
 using api::AgentPhase;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-const WallTime kNow = *parse_time("2026-01-01T12:00:00Z");
 
 api::Agent make_agent() {
   api::Agent agent;

@@ -4,17 +4,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "controller/base/time_format.h"
 #include "reconcilers/agent/agent_decide.h"
 #include "tests/fakes/crd_schema.h"
+#include "tests/unit/reconcilers/agent/now.h"
 
 namespace convoke::agent {
 namespace {
 
 using namespace std::chrono_literals;
 using ::testing::IsEmpty;
-
-const WallTime kNow = *parse_time("2026-01-01T12:00:00Z");
 
 api::Agent some_agent() {
   api::Agent agent;
@@ -31,14 +29,14 @@ std::vector<std::string> problems_of(const api::Agent& agent, const api::AgentSt
   return kSchema.problems(body);
 }
 
-AgentSnapshot beating(const api::Agent& agent) {
+AgentSnapshot snapshot_with_heartbeat(const api::Agent& agent) {
   AgentSnapshot snapshot{agent, Heartbeat{"2026-01-01T11:59:59Z", "pod-1", {}, true}, 1s, 0, {}, kNow};
   return snapshot;
 }
 
 // An attempt as it is taken from a Task that says this.
-EndedAttempt attempt(const std::string& started_at, const std::string& finished_at,
-                     const std::string& type = "x") {
+EndedAttempt attempt_between(const std::string& started_at, const std::string& finished_at,
+                             const std::string& type = "x") {
   api::Task task;
   task.meta.uid = "0123";
   task.spec.type = type;
@@ -58,16 +56,16 @@ TEST(AgentSchema, AttemptsOfAnyLength) {
     for (const char* finished :
          {"2026-01-01T12:00:00.000000Z", "2026-01-01T12:00:00.000400Z", "garbage", ""}) {
       const api::Agent agent = some_agent();
-      AgentSnapshot snapshot = beating(agent);
-      snapshot.ended = {attempt(started, finished), attempt(finished, started)};
+      AgentSnapshot snapshot = snapshot_with_heartbeat(agent);
+      snapshot.ended = {attempt_between(started, finished), attempt_between(finished, started)};
       EXPECT_THAT(problems_of(agent, *decide(snapshot).status), IsEmpty()) << started << " to " << finished;
     }
   }
 }
 
 TEST(AgentSchema, AnAttemptIsNoLongerThanItsAssignment) {
-  EXPECT_EQ(attempt("1678-01-01T00:00:00Z", "2026-01-01T12:00:00Z").took, 10s);
-  EXPECT_EQ(attempt("2261-01-01T00:00:00Z", "2026-01-01T12:00:00Z").took, 0s);
+  EXPECT_EQ(attempt_between("1678-01-01T00:00:00Z", "2026-01-01T12:00:00Z").took, 10s);
+  EXPECT_EQ(attempt_between("2261-01-01T00:00:00Z", "2026-01-01T12:00:00Z").took, 0s);
 }
 
 TEST(AgentSchema, TypesAndTroubleOfAnyLength) {
@@ -76,7 +74,7 @@ TEST(AgentSchema, TypesAndTroubleOfAnyLength) {
   for (int i = 0; i < 30; ++i) {
     AgentSnapshot snapshot{agent, {}, {}, i, {}, kNow};
     const std::string type = std::to_string(i) + std::string(240, 't');
-    snapshot.ended = {attempt("", "2026-01-01T12:00:00.000000Z", type)};
+    snapshot.ended = {attempt_between("", "2026-01-01T12:00:00.000000Z", type)};
     snapshot.trouble = AgentTrouble{"HealthCheckFailed", std::string(100'000, '\xff') + std::string(5, '\0')};
     const AgentDecision decision = decide(snapshot);
     ASSERT_TRUE(decision.status);
@@ -91,7 +89,7 @@ TEST(AgentSchema, NumbersThatCameFromElsewhere) {
   agent.status.success_rate = 1e30;
   agent.status.completed_tasks = std::numeric_limits<std::int64_t>::max() - 1;
   agent.status.average_duration = Duration::max();
-  AgentSnapshot snapshot = beating(agent);
+  AgentSnapshot snapshot = snapshot_with_heartbeat(agent);
   snapshot.active_tasks = std::numeric_limits<int>::max();
   EXPECT_THAT(problems_of(agent, *decide(snapshot).status), IsEmpty());
 }

@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "controller/base/time_format.h"
 #include "reconcilers/agent/performance.h"
+#include "tests/unit/reconcilers/agent/now.h"
 
 namespace convoke::agent {
 namespace {
@@ -14,10 +14,9 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-const WallTime kNow = *parse_time("2026-01-01T12:00:00Z");
 const kube::ObjectKey kKey{"default", "a"};
 
-EndedAttempt attempt(int number) {
+EndedAttempt numbered_attempt(int number) {
   return {"id-" + std::to_string(number), "build", true, kNow + number * 1s, 1s};
 }
 
@@ -28,7 +27,7 @@ class AttemptLedgerTest : public ::testing::Test {
     agent.meta.name = "a";
   }
   void count_up_to(int last) {
-    for (int i = 0; i <= last; ++i) count(agent.status, attempt(i));
+    for (int i = 0; i <= last; ++i) count(agent.status, numbered_attempt(i));
   }
   std::vector<std::string> uncounted() {
     std::vector<std::string> ids;
@@ -42,13 +41,13 @@ class AttemptLedgerTest : public ::testing::Test {
 
 TEST_F(AttemptLedgerTest, WhatAStatusHoldsAlreadyIsNotCountedAgain) {
   count_up_to(40);
-  for (int i = 42; i >= 0; --i) ledger.add(kKey, attempt(i), false);
+  for (int i = 42; i >= 0; --i) ledger.add(kKey, numbered_attempt(i), false);
   EXPECT_THAT(uncounted(), ElementsAre("id-41", "id-42"));
 }
 
 TEST_F(AttemptLedgerTest, WhatTheLeaderSawToEndCountsWhateverItsClockSays) {
   count_up_to(40);
-  EndedAttempt late = attempt(0);
+  EndedAttempt late = numbered_attempt(0);
   late.id = "late";
   ledger.add(kKey, late, true);
   ledger.add(kKey, late, true);
@@ -58,18 +57,18 @@ TEST_F(AttemptLedgerTest, WhatTheLeaderSawToEndCountsWhateverItsClockSays) {
 }
 
 TEST_F(AttemptLedgerTest, AnAttemptThatIsForgottenLeavesNothingBehind) {
-  for (int i = 0; i < 2; ++i) ledger.add(kKey, attempt(i), false);
-  ledger.forget(kKey, attempt(0));
+  for (int i = 0; i < 2; ++i) ledger.add(kKey, numbered_attempt(i), false);
+  ledger.forget(kKey, numbered_attempt(0));
   EXPECT_THAT(ledger.agents(), SizeIs(1));
-  ledger.forget(kKey, attempt(1));
+  ledger.forget(kKey, numbered_attempt(1));
   EXPECT_THAT(ledger.agents(), IsEmpty());
 }
 
 TEST_F(AttemptLedgerTest, AfterAWriteWithoutAnAnswerTheStatusTells) {
   std::vector<EndedAttempt> batch;
   for (int i = 0; i < 30; ++i) {
-    batch.push_back(attempt(i));
-    ledger.add(kKey, attempt(i), true);
+    batch.push_back(numbered_attempt(i));
+    ledger.add(kKey, numbered_attempt(i), true);
   }
   ledger.maybe_counted(kKey, batch);
   EXPECT_THAT(uncounted(), SizeIs(30)) << "it was lost";

@@ -2,15 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include "controller/base/time_format.h"
+#include "tests/unit/reconcilers/agent/now.h"
 
 namespace convoke::agent {
 namespace {
 
 using namespace std::chrono_literals;
 using api::CircuitState;
-
-const WallTime kNow = *parse_time("2026-01-01T12:00:00Z");
 
 class CircuitBreakerTest : public ::testing::Test {
  protected:

@@ -4,15 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "controller/base/random.h"
-#include "controller/base/time_format.h"
+#include "tests/unit/reconcilers/agent/now.h"
 
 namespace convoke::agent {
 namespace {
 
 using namespace std::chrono_literals;
 using ::testing::SizeIs;
-
-const WallTime kNow = *parse_time("2026-01-01T12:00:00Z");
 
 EndedAttempt attempt(int number, bool succeeded = true, Duration took = 10s,
                      const std::string& type = "build") {

@@ -11,12 +11,12 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-Task with_spec(const Json& spec) {
+Task task_with_spec(const Json& spec) {
   return Task::from_json({{"spec", spec}});
 }
 
 TEST(Task, WithoutAnythingHasItsDefaults) {
-  const Task task = with_spec({{"type", "build"}});
+  const Task task = task_with_spec({{"type", "build"}});
   EXPECT_EQ(task.malformed, std::vector<std::string>{});
   EXPECT_EQ(task.spec.priority, 3);
   EXPECT_EQ(task.spec.timeout, hours(1));
@@ -29,14 +29,15 @@ TEST(Task, WithoutAnythingHasItsDefaults) {
 }
 
 TEST(Task, WithPriorityOutOfRangeKeepsTheDefault) {
-  const Task task = with_spec({{"priority", 9}});
+  const Task task = task_with_spec({{"priority", 9}});
   EXPECT_EQ(task.spec.priority, 3);
   EXPECT_EQ(task.malformed,
             std::vector<std::string>{"spec.priority: expected an integer from 1 to 5, got 9"});
 }
 
 TEST(Task, WithBadDurationsKeepsTheDefaults) {
-  const Task task = with_spec({{"timeout", "soon"}, {"deadline", "0s"}, {"ttlAfterFinished", "999999h"}});
+  const Task task =
+      task_with_spec({{"timeout", "soon"}, {"deadline", "0s"}, {"ttlAfterFinished", "999999h"}});
   EXPECT_EQ(task.spec.timeout, hours(1));
   EXPECT_EQ(task.spec.deadline, hours(24));
   EXPECT_FALSE(task.spec.ttl_after_finished.has_value());
@@ -48,7 +49,7 @@ TEST(Task, WithBadDurationsKeepsTheDefaults) {
 }
 
 TEST(Task, WithUnknownRetryCauseKeepsAllDefaultCauses) {
-  const Task task = with_spec({{"retry", {{"limit", 1}, {"on", {"Failed", "Moon"}}}}});
+  const Task task = task_with_spec({{"retry", {{"limit", 1}, {"on", {"Failed", "Moon"}}}}});
   EXPECT_EQ(task.spec.retry.limit, 1);
   EXPECT_EQ(task.spec.retry.on, RetryPolicy{}.on);
   EXPECT_EQ(task.malformed,
@@ -56,13 +57,13 @@ TEST(Task, WithUnknownRetryCauseKeepsAllDefaultCauses) {
 }
 
 TEST(Task, WithoutRetryCausesIsNeverRetried) {
-  EXPECT_TRUE(with_spec({{"retry", {{"on", Json::array()}}}}).spec.retry.on.empty());
+  EXPECT_TRUE(task_with_spec({{"retry", {{"on", Json::array()}}}}).spec.retry.on.empty());
 }
 
 TEST(Task, CancelNeedsNoReason) {
-  EXPECT_FALSE(with_spec({{"cancel", nullptr}}).spec.cancel.has_value());
-  ASSERT_TRUE(with_spec({{"cancel", Json::object()}}).spec.cancel.has_value());
-  EXPECT_EQ(with_spec({{"cancel", {{"reason", "late"}}}}).spec.cancel->reason, "late");
+  EXPECT_FALSE(task_with_spec({{"cancel", nullptr}}).spec.cancel.has_value());
+  ASSERT_TRUE(task_with_spec({{"cancel", Json::object()}}).spec.cancel.has_value());
+  EXPECT_EQ(task_with_spec({{"cancel", {{"reason", "late"}}}}).spec.cancel->reason, "late");
 }
 
 TEST(Task, ReadsEveryField) {

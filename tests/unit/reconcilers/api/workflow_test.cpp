@@ -10,7 +10,7 @@ namespace {
 using std::chrono::hours;
 using std::chrono::minutes;
 
-Workflow with_spec(const Json& spec) {
+Workflow workflow_with_spec(const Json& spec) {
   return Workflow::from_json({{"spec", spec}});
 }
 
@@ -29,7 +29,7 @@ TEST(Workflow, WithoutAnythingHasItsDefaults) {
 }
 
 TEST(Workflow, NamesTheStepThatIsMalformed) {
-  const Workflow workflow = with_spec({{"steps", {{{"name", "build"}, {"timeout", 5}}, 7}}});
+  const Workflow workflow = workflow_with_spec({{"steps", {{{"name", "build"}, {"timeout", 5}}, 7}}});
   ASSERT_EQ(workflow.spec.steps.size(), 1U);
   EXPECT_EQ(workflow.malformed,
             (std::vector<std::string>{"spec.steps[build].timeout: expected a duration such as \"90s\", got 5",
@@ -37,13 +37,13 @@ TEST(Workflow, NamesTheStepThatIsMalformed) {
 }
 
 TEST(Workflow, WithUnknownModeNamesTheKnownOnes) {
-  EXPECT_EQ(with_spec({{"mode", "Ring"}}).malformed,
+  EXPECT_EQ(workflow_with_spec({{"mode", "Ring"}}).malformed,
             std::vector<std::string>{
                 "spec.mode: \"Ring\" is not one of Graph, Sequential, Parallel, StateMachine"});
 }
 
 TEST(Workflow, WithoutTriggersIsStartedByHandOnly) {
-  EXPECT_TRUE(with_spec({{"triggers", Json::array()}}).spec.triggers.empty());
+  EXPECT_TRUE(workflow_with_spec({{"triggers", Json::array()}}).spec.triggers.empty());
 }
 
 TEST(Workflow, ReadsTriggers) {
@@ -61,13 +61,13 @@ TEST(Workflow, ReadsTriggers) {
   EXPECT_EQ(triggers[2].event->source, "/repo");
   EXPECT_EQ(triggers[2].event->filter, "true");
   EXPECT_EQ(triggers[2].event->parameters, R"json({"version":"$(event.data.version)"})json");
-  const auto wrong = with_spec({{"triggers", {{{"type", "Sometimes"}}}}});
+  const auto wrong = workflow_with_spec({{"triggers", {{{"type", "Sometimes"}}}}});
   EXPECT_TRUE(wrong.spec.triggers.empty());
   EXPECT_EQ(wrong.malformed.size(), 1U);
 }
 
 TEST(Workflow, StepWithoutRetryAndTimeoutLeavesThemToTheWorkflow) {
-  const Workflow workflow = with_spec({{"steps", {{{"name", "build"}}}}});
+  const Workflow workflow = workflow_with_spec({{"steps", {{{"name", "build"}}}}});
   EXPECT_FALSE(workflow.spec.steps[0].retry.has_value());
   EXPECT_FALSE(workflow.spec.steps[0].timeout.has_value());
 }

@@ -29,7 +29,7 @@ const std::vector<std::string>& hostile_texts() {
   return kTexts;
 }
 
-api::Task some_task() {
+api::Task task_with_long_name() {
   api::Task task;
   task.meta.name = std::string(253, 'n');
   task.meta.uid = "0123";
@@ -39,7 +39,7 @@ api::Task some_task() {
 
 std::vector<std::string> problems_of(const Outcome& outcome) {
   static const fakes::CrdSchema kSchema("tasks");
-  const api::Task task = some_task();
+  const api::Task task = task_with_long_name();
   return kSchema.problems(
       {{"spec", {{"type", "x"}}}, {"status", {{"report", make_report(task, outcome, kNow)}}}});
 }
@@ -113,7 +113,7 @@ TEST(DispatchSchema, TheEndOfAContainer) {
 
 TEST(DispatchSchema, TheNameOfAJob) {
   api::TaskDispatch dispatch;
-  dispatch.job_name = job_name(some_task());
+  dispatch.job_name = job_name(task_with_long_name());
   EXPECT_LE(dispatch.job_name.size(), 63U);
   EXPECT_THAT(problems_of(dispatch), IsEmpty());
 }

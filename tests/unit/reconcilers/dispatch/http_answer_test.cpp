@@ -6,7 +6,7 @@ namespace convoke::dispatch {
 namespace {
 
 using api::ReportState;
-using Kind = Answer::Kind;
+using AnswerKind = Answer::Kind;
 
 Answer post(int status, const std::string& body = {}, std::map<std::string, std::string> headers = {}) {
   return read_answer(Question::Post, {status, std::move(headers), body});
@@ -17,7 +17,7 @@ Answer poll(int status, const std::string& body = {}) {
 
 TEST(HttpAnswer, OutputsAreTheResult) {
   const Answer answer = post(200, R"({"outputs": {"a": 1}, "message": "fine"})");
-  EXPECT_EQ(answer.kind, Kind::Final);
+  EXPECT_EQ(answer.kind, AnswerKind::Final);
   EXPECT_EQ(answer.outcome.state, ReportState::Succeeded);
   EXPECT_EQ(answer.outcome.outputs, R"({"a":1})");
   EXPECT_EQ(answer.outcome.message, "fine");
@@ -36,7 +36,7 @@ TEST(HttpAnswer, AnErrorSaysWhetherToTryAgain) {
 
 TEST(HttpAnswer, ARejectionIsOne) {
   const Answer answer = post(200, R"({"state": "Rejected", "message": "too big"})");
-  EXPECT_EQ(answer.kind, Kind::Final);
+  EXPECT_EQ(answer.kind, AnswerKind::Final);
   EXPECT_EQ(answer.outcome.state, ReportState::Rejected);
 }
 
@@ -44,27 +44,28 @@ TEST(HttpAnswer, WhatMakesNoSenseIsAFailure) {
   for (const char* body : {"{", "[]", "3", "null", R"({"outputs": []})", R"({"state": "Perhaps"})",
                            R"({"state": "Running"})", "\xff", R"({"outputs": {"a": 1e999}})"}) {
     const Answer answer = post(200, body);
-    EXPECT_EQ(answer.kind, Kind::Final) << body;
+    EXPECT_EQ(answer.kind, AnswerKind::Final) << body;
     EXPECT_EQ(answer.outcome.error_code, "InvalidAnswer") << body;
   }
 }
 
 TEST(HttpAnswer, AcceptedWorkHasALocationOrNone) {
-  EXPECT_EQ(post(202).kind, Kind::Accepted);
+  EXPECT_EQ(post(202).kind, AnswerKind::Accepted);
   EXPECT_EQ(post(202, "", {{"location", "/x"}}).location, "/x");
   EXPECT_EQ(post(202, R"({"progress": 250.5, "message": 7})").outcome.progress, 100);
 }
 
 TEST(HttpAnswer, APollSaysHowFarItIs) {
   const Answer answer = poll(200, R"({"state": "Running", "progress": 30})");
-  EXPECT_EQ(answer.kind, Kind::Running);
+  EXPECT_EQ(answer.kind, AnswerKind::Running);
   EXPECT_EQ(answer.outcome.progress, 30);
-  EXPECT_EQ(poll(202).kind, Kind::Running);
+  EXPECT_EQ(poll(202).kind, AnswerKind::Running);
   EXPECT_EQ(poll(404).outcome.error_code, "HTTP404");
 }
 
 TEST(HttpAnswer, WhatPassesIsTriedAgain) {
-  for (const int status : {408, 425, 429, 500, 502, 503, 599}) EXPECT_EQ(post(status).kind, Kind::TryAgain);
+  for (const int status : {408, 425, 429, 500, 502, 503, 599})
+    EXPECT_EQ(post(status).kind, AnswerKind::TryAgain);
   EXPECT_EQ(post(429, "", {{"retry-after", "7"}}).retry_after, std::chrono::seconds(7));
   for (const char* odd : {"-1", "soon", "99999999999999999999", ""}) {
     EXPECT_FALSE(post(429, "", {{"retry-after", odd}}).retry_after) << odd;
@@ -74,7 +75,7 @@ TEST(HttpAnswer, WhatPassesIsTriedAgain) {
 }
 
 TEST(HttpAnswer, APollThatMayNotAskKnowsNothing) {
-  for (const int status : {301, 307, 401, 403}) EXPECT_EQ(poll(status).kind, Kind::TryAgain) << status;
+  for (const int status : {301, 307, 401, 403}) EXPECT_EQ(poll(status).kind, AnswerKind::TryAgain) << status;
 }
 
 TEST(HttpAnswer, OnlyWhatTheServiceSaysItselfIsNotOurVerdict) {
@@ -88,7 +89,7 @@ TEST(HttpAnswer, OnlyWhatTheServiceSaysItselfIsNotOurVerdict) {
 TEST(HttpAnswer, ARefusalIsFinal) {
   for (const int status : {300, 301, 307, 400, 401, 403, 404, 409, 422}) {
     const Answer answer = post(status);
-    EXPECT_EQ(answer.kind, Kind::Final) << status;
+    EXPECT_EQ(answer.kind, AnswerKind::Final) << status;
     EXPECT_EQ(answer.outcome.error_code, "HTTP" + std::to_string(status));
     EXPECT_FALSE(answer.outcome.error_retryable);
   }

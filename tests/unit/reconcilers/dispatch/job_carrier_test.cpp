@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 using convoke::testing::metadata;
 using convoke::testing::Testbed;
 using convoke::testing::World;
-using Kind = Delivery::Kind;
+using DeliveryKind = Delivery::Kind;
 using ::testing::HasSubstr;
 
 class JobCarrierTest : public ::testing::Test {
@@ -51,15 +51,15 @@ class JobCarrierTest : public ::testing::Test {
 };
 
 TEST_F(JobCarrierTest, AJobThatIsAskedForTwiceIsMadeOnce) {
-  EXPECT_EQ(send().kind, Kind::Accepted);
-  EXPECT_EQ(send().kind, Kind::Accepted);
+  EXPECT_EQ(send().kind, DeliveryKind::Accepted);
+  EXPECT_EQ(send().kind, DeliveryKind::Accepted);
   EXPECT_EQ(world.server.objects(kJob).size(), 1U);
 }
 
 TEST_F(JobCarrierTest, AJobOfThatNameThatIsNotTheTasksIsNeitherUsedNorDeleted) {
   put_foreign_job();
   const Delivery delivery = send();
-  EXPECT_EQ(delivery.kind, Kind::Final);
+  EXPECT_EQ(delivery.kind, DeliveryKind::Final);
   EXPECT_EQ(delivery.outcome.error_code, "JobNotAccepted");
   EXPECT_THAT(delivery.outcome.error_message, HasSubstr("is not the Task's"));
   EXPECT_TRUE(carrier.stop(task, agent, cancel));
@@ -67,7 +67,7 @@ TEST_F(JobCarrierTest, AJobOfThatNameThatIsNotTheTasksIsNeitherUsedNorDeleted) {
 }
 
 TEST_F(JobCarrierTest, AJobThatWasReplacedByAnotherCountsAsDeleted) {
-  EXPECT_EQ(send().kind, Kind::Accepted);
+  EXPECT_EQ(send().kind, DeliveryKind::Accepted);
   world.server.remove(kJob, key);
   put_foreign_job();
   EXPECT_EQ(ask().outcome.error_code, "JobDeleted");
@@ -76,24 +76,24 @@ TEST_F(JobCarrierTest, AJobThatWasReplacedByAnotherCountsAsDeleted) {
 }
 
 TEST_F(JobCarrierTest, WhatIsStoppedIsDeleted) {
-  EXPECT_EQ(send().kind, Kind::Accepted);
-  EXPECT_EQ(ask().kind, Kind::Running);
+  EXPECT_EQ(send().kind, DeliveryKind::Accepted);
+  EXPECT_EQ(ask().kind, DeliveryKind::Running);
   EXPECT_TRUE(carrier.stop(task, agent, cancel));
   EXPECT_FALSE(is_there());
   EXPECT_TRUE(carrier.stop(task, agent, cancel)) << "there is nothing left to stop";
 }
 
 TEST_F(JobCarrierTest, WithoutAnAnswerItIsNotDoneAndNothingIsDecided) {
-  EXPECT_EQ(send().kind, Kind::Accepted);
+  EXPECT_EQ(send().kind, DeliveryKind::Accepted);
   world.server.partition(convoke::testing::kOperator, true);
-  EXPECT_EQ(ask().kind, Kind::TryAgain);
+  EXPECT_EQ(ask().kind, DeliveryKind::TryAgain);
   EXPECT_FALSE(carrier.stop(task, agent, cancel));
 }
 
 TEST_F(JobCarrierTest, ATemplateThatMakesNoJobEndsTheAttempt) {
   agent.spec.dispatch.job.container = "another";
   const Delivery delivery = send();
-  EXPECT_EQ(delivery.kind, Kind::Final);
+  EXPECT_EQ(delivery.kind, DeliveryKind::Final);
   EXPECT_EQ(delivery.outcome.error_code, "JobNotAccepted");
   EXPECT_FALSE(delivery.outcome.error_retryable);
 }

@@ -7,7 +7,7 @@ namespace {
 
 using api::ReportState;
 
-api::Task some_task() {
+api::Task task_with_parameters() {
   api::Task task;
   task.meta.namespace_ = "default";
   task.meta.name = "build.a";
@@ -55,7 +55,7 @@ TEST(MakeJob, GivesTheContainerTheTask) {
   const auto agent = some_agent(R"({"containers": [{"name": "a"}, {"name": "b", "env": [
       {"name": "MINE", "value": "1"}, {"name": "CONVOKE_TASK_UID", "value": "forged"}]}]})",
                                 "b");
-  const Json job = *make_job(some_task(), agent, std::chrono::milliseconds(1500));
+  const Json job = *make_job(task_with_parameters(), agent, std::chrono::milliseconds(1500));
   EXPECT_EQ(job["metadata"]["name"], "build-a-0123-1-abcd");
   EXPECT_EQ(job["metadata"]["ownerReferences"][0]["uid"], "0123");
   EXPECT_EQ(job["spec"]["backoffLimit"], 0);
@@ -79,7 +79,7 @@ TEST(MakeJob, GivesTheContainerTheTask) {
 }
 
 TEST(MakeJob, AParameterThatNoVariableCanHoldIsInTheFileOnly) {
-  auto task = some_task();
+  auto task = task_with_parameters();
   const std::string large(101 * 1024, 'x');
   task.spec.parameters = Json{{"large", large}, {"small", "x"}}.dump();
   const Json job =
@@ -95,7 +95,7 @@ TEST(MakeJob, AParameterThatNoVariableCanHoldIsInTheFileOnly) {
 TEST(MakeJob, NeedsAContainer) {
   for (const char* spec : {"{}", R"({"containers": []})", R"({"containers": 3})", "[]",
                            R"({"containers": [{"name": "other"}]})"}) {
-    EXPECT_FALSE(make_job(some_task(), some_agent(spec, "main"), std::chrono::seconds(1))) << spec;
+    EXPECT_FALSE(make_job(task_with_parameters(), some_agent(spec, "main"), std::chrono::seconds(1))) << spec;
   }
 }
 

@@ -27,9 +27,9 @@ api::TaskTypeStatistics did(double success_rate, Duration mean) {
 }
 
 // A pool and its agents; what a scheduler would do with them.
-class Pool {
+class StaffedPool {
  public:
-  explicit Pool(Strategy strategy) : pool(requirement(strategy)) {}
+  explicit StaffedPool(Strategy strategy) : pool(requirement(strategy)) {}
 
   AgentSlot& add(const api::Agent& agent) {
     AgentSlot& slot = slots[agent.meta.name];
@@ -65,7 +65,7 @@ class Pool {
 };
 
 TEST(AgentPool, TheLeastLoadedIsTheOneWithTheSmallestPartInUse) {
-  Pool pool(Strategy::LeastLoaded);
+  StaffedPool pool(Strategy::LeastLoaded);
   pool.add(make_agent("large", {"compile"}, 100));
   pool.add(make_agent("small", {"compile"}, 4));
   EXPECT_EQ(pool.best(), "large") << "both are idle, so the name decides";
@@ -78,7 +78,7 @@ TEST(AgentPool, TheLeastLoadedIsTheOneWithTheSmallestPartInUse) {
 }
 
 TEST(AgentPool, RoundRobinServesEverybodyInTurn) {
-  Pool pool(Strategy::RoundRobin);
+  StaffedPool pool(Strategy::RoundRobin);
   for (const char* name : {"a", "b", "c"}) {
     pool.add(make_agent(name));
   }
@@ -88,7 +88,7 @@ TEST(AgentPool, RoundRobinServesEverybodyInTurn) {
 }
 
 TEST(AgentPool, RoundRobinKeepsTheTurnOfAnAgentThatChangesOrIsAway) {
-  Pool pool(Strategy::RoundRobin);
+  StaffedPool pool(Strategy::RoundRobin);
   pool.add(make_agent("a"));
   pool.add(make_agent("b"));
   EXPECT_EQ(pool.serve(), "a");
@@ -101,7 +101,7 @@ TEST(AgentPool, RoundRobinKeepsTheTurnOfAnAgentThatChangesOrIsAway) {
 }
 
 TEST(AgentPool, RandomDrawsEveryFreeAgentAlike) {
-  Pool pool(Strategy::Random);
+  StaffedPool pool(Strategy::Random);
   for (int i = 0; i < 10; ++i) {
     pool.add(make_agent("a" + std::to_string(i)));
   }
@@ -124,7 +124,7 @@ TEST(AgentPool, RandomDrawsEveryFreeAgentAlike) {
 }
 
 TEST(AgentPool, RandomDrawsNobodyWhenAllAreFullOrExcluded) {
-  Pool pool(Strategy::Random);
+  StaffedPool pool(Strategy::Random);
   const auto random = make_seeded_random(1);
   EXPECT_EQ(pool.pool.draw(*random, {}), nullptr);
   AgentSlot& a = pool.add(make_agent("a", {"compile"}, 1));
@@ -135,7 +135,7 @@ TEST(AgentPool, RandomDrawsNobodyWhenAllAreFullOrExcluded) {
 }
 
 TEST(AgentPool, PerformanceWeighsSuccessRoomAndSpeed) {
-  Pool pool(Strategy::PerformanceBased);
+  StaffedPool pool(Strategy::PerformanceBased);
   api::Agent fast = make_agent("fast");
   fast.status.statistics = {did(0.9, 1024ms)};
   api::Agent slow = make_agent("slow");
@@ -155,7 +155,7 @@ TEST(AgentPool, PerformanceWeighsSuccessRoomAndSpeed) {
 }
 
 TEST(AgentPool, TheCheapestIsChosenByItsOwnDuration) {
-  Pool pool(Strategy::CostOptimized);
+  StaffedPool pool(Strategy::CostOptimized);
   api::Agent slow = make_agent("slow");
   slow.spec.cost = {0, 1};
   slow.status.statistics = {did(1, 10min)};
@@ -292,7 +292,7 @@ class AgentPoolModelTest : public ::testing::TestWithParam<std::tuple<Strategy, 
     }
   }
 
-  Pool pool{std::get<0>(GetParam())};
+  StaffedPool pool{std::get<0>(GetParam())};
   std::map<std::string, int> served;
   int turns = 0;
   std::unique_ptr<Random> random = make_seeded_random(std::get<1>(GetParam()));

@@ -11,46 +11,46 @@ namespace {
 using namespace std::chrono_literals;
 using namespace testing;
 using ::testing::ElementsAre;
-using Kind = Demand::Kind;
+using DemandKind = Demand::Kind;
 
 TEST(Demand, AMalformedTaskWantsNothing) {
   api::Task task = make_task();
   task.malformed = {"spec.priority: expected an integer, got a string"};
-  EXPECT_EQ(demand_of(task, kNow).kind, Kind::None);
+  EXPECT_EQ(demand_of(task, kNow).kind, DemandKind::None);
 }
 
 TEST(Demand, AStrangeStatusIsNoReasonToStop) {
   api::Task task = make_task();
   task.malformed = {"status.report.progress: expected an integer, got a string"};
-  EXPECT_EQ(demand_of(task, kNow).kind, Kind::Waiting);
+  EXPECT_EQ(demand_of(task, kNow).kind, DemandKind::Waiting);
 }
 
 TEST(Demand, SuspendedCancelledAndDeletedTasksWantNothing) {
   api::Task suspended = make_queued();
   suspended.spec.suspend = true;
-  EXPECT_EQ(demand_of(suspended, kNow).kind, Kind::None);
+  EXPECT_EQ(demand_of(suspended, kNow).kind, DemandKind::None);
   api::Task cancelled = make_queued();
   cancelled.spec.cancel = api::Cancel{"no"};
-  EXPECT_EQ(demand_of(cancelled, kNow).kind, Kind::None);
+  EXPECT_EQ(demand_of(cancelled, kNow).kind, DemandKind::None);
   api::Task deleted = make_queued();
   deleted.meta.deletion_timestamp = at(0s);
-  EXPECT_EQ(demand_of(deleted, kNow).kind, Kind::None);
+  EXPECT_EQ(demand_of(deleted, kNow).kind, DemandKind::None);
 }
 
 TEST(Demand, ASuspendedTaskThatRunsStillCounts) {
   api::Task task = make_running();
   task.spec.suspend = true;
   const Demand demand = demand_of(task, kNow);
-  EXPECT_EQ(demand.kind, Kind::Active);
+  EXPECT_EQ(demand.kind, DemandKind::Active);
   EXPECT_EQ(demand.agent_name, "builder-1");
 }
 
 TEST(Demand, ARetryWaitsUntilItIsDue) {
   api::Task task = make_queued(reason::kRetrying);
   task.status.retry_at = at(5s);
-  EXPECT_EQ(demand_of(task, kNow).kind, Kind::None);
+  EXPECT_EQ(demand_of(task, kNow).kind, DemandKind::None);
   EXPECT_EQ(until_retry(task, kNow), 5s);
-  EXPECT_EQ(demand_of(task, kNow + 5s).kind, Kind::Waiting);
+  EXPECT_EQ(demand_of(task, kNow + 5s).kind, DemandKind::Waiting);
 }
 
 TEST(Demand, ARetryThatAWrongClockPutIntoTheFarFutureIsDue) {
@@ -65,7 +65,7 @@ TEST(Demand, AStartOfCenturiesAgoIsOver) {
   api::Task task = make_task();
   task.spec.not_before = "1678-01-01T00:00:00Z";
   EXPECT_EQ(until_start(task, kNow), 0s);
-  EXPECT_EQ(demand_of(task, kNow).kind, Kind::Waiting);
+  EXPECT_EQ(demand_of(task, kNow).kind, DemandKind::Waiting);
   task.spec.not_before = "2261-01-01T00:00:00Z";
   EXPECT_GT(until_start(task, kNow), 200 * 365 * 24h);
 }
@@ -102,9 +102,9 @@ TEST(Demand, APinnedTaskThatWasRejectedWaitsForItsAgent) {
   api::Task task = make_queued(reason::kRejected);
   task.spec.agent_name = "a";
   task.status.attempts = {rejection("a", -500ms)};
-  EXPECT_EQ(demand_of(task, kNow).kind, Kind::None);
+  EXPECT_EQ(demand_of(task, kNow).kind, DemandKind::None);
   const Demand later = demand_of(task, kNow + 500ms);
-  EXPECT_EQ(later.kind, Kind::Waiting);
+  EXPECT_EQ(later.kind, DemandKind::Waiting);
   EXPECT_EQ(later.offer.pinned, "a");
 }
 

@@ -12,12 +12,12 @@ using namespace std::chrono_literals;
 using namespace testing;
 using Why = LockDecision::Why;
 
-const api::LockRequest kRead{"deploy", api::LockMode::Shared, 0};
+const api::LockRequest kShared{"deploy", api::LockMode::Shared, 0};
 
-LockRecord held_by(const std::vector<std::string>& tasks) {
+LockRecord held_by_tasks(const std::vector<std::string>& tasks) {
   LockRecord record = new_lock("default", "deploy", 0);
   for (const std::string& task : tasks) {
-    record = LockRecord::of(record.granted(make_task(task), kRead, kNow));
+    record = LockRecord::of(record.granted(make_task(task), kShared, kNow));
   }
   return record;
 }
@@ -30,14 +30,14 @@ LockRecord held_by_foreign(std::int64_t seconds) {
 }
 
 TEST(LockDecide, NothingIsToDoAboutAFreeLock) {
-  const LockRecord record = held_by({});
+  const LockRecord record = held_by_tasks({});
   const LockDecision decision = decide(LockSnapshot{record, {}, 1h, kNow});
   EXPECT_FALSE(decision.write);
   EXPECT_FALSE(decision.look_again);
 }
 
 TEST(LockDecide, WhoEndedIsFreedAndTheOthersStay) {
-  const LockRecord record = held_by({"a", "b", "c"});
+  const LockRecord record = held_by_tasks({"a", "b", "c"});
   const LockDecision decision =
       decide(LockSnapshot{record, {HolderState::Ended, HolderState::Holds, HolderState::Unknown}, 1s, kNow});
   EXPECT_EQ(decision.why, Why::Released);
@@ -50,7 +50,7 @@ TEST(LockDecide, WhoEndedIsFreedAndTheOthersStay) {
 }
 
 TEST(LockDecide, AHolderIsRenewedEveryTenSecondsAndNeverExpires) {
-  const LockRecord record = held_by({"a"});
+  const LockRecord record = held_by_tasks({"a"});
   EXPECT_EQ(decide(LockSnapshot{record, {HolderState::Holds}, 4s, kNow}).look_again, 6s);
   for (const Duration age : {Duration(10s), Duration(24h)}) {
     const LockDecision decision = decide(LockSnapshot{record, {HolderState::Holds}, age, kNow + 10s});
@@ -62,7 +62,7 @@ TEST(LockDecide, AHolderIsRenewedEveryTenSecondsAndNeverExpires) {
 }
 
 TEST(LockDecide, WhoseStateIsNotKnownKeepsItAndIsLookedAtSoon) {
-  const LockRecord record = held_by({"a"});
+  const LockRecord record = held_by_tasks({"a"});
   const LockDecision decision = decide(LockSnapshot{record, {HolderState::Unknown}, 1s, kNow});
   EXPECT_FALSE(decision.write);
   EXPECT_LE(*decision.look_again, 5s);
@@ -77,7 +77,7 @@ TEST(LockDecide, AForeignHolderIsFreedWhenItsTimeIsOver) {
 }
 
 TEST(LockDecide, APersonBreaksItWhoeverHasIt) {
-  for (LockRecord record : {held_by({"a", "b"}), held_by_foreign(30), held_by({})}) {
+  for (LockRecord record : {held_by_tasks({"a", "b"}), held_by_foreign(30), held_by_tasks({})}) {
     record.lease.meta.annotations[kBreakLockAnnotation] = "";
     const std::vector<HolderState> states(record.holders.size(), HolderState::Holds);
     const LockDecision decision = decide(LockSnapshot{record, states, 1s, kNow});

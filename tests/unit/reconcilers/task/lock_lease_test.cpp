@@ -14,15 +14,15 @@ using namespace testing;
 using api::LockMode;
 using ::testing::Optional;
 
-const api::LockRequest kWrite{"deploy", LockMode::Exclusive, 0};
-const api::LockRequest kRead{"deploy", LockMode::Shared, 2};
+const api::LockRequest kWriteDeploy{"deploy", LockMode::Exclusive, 0};
+const api::LockRequest kReadDeploy{"deploy", LockMode::Shared, 2};
 
 LockRecord grant(const LockRecord& record, const std::string& task, const api::LockRequest& request) {
   return LockRecord::of(kube::Lease::from_json(record.granted(make_task(task), request, kNow).to_json()));
 }
 
 TEST(LockRecord, AGrantSaysWhoHasItSinceWhenAndWithWhichToken) {
-  const LockRecord record = grant(new_lock("default", "deploy", 0), "a", kWrite);
+  const LockRecord record = grant(new_lock("default", "deploy", 0), "a", kWriteDeploy);
   EXPECT_EQ(record.lease.meta.name, "convoke-lock-deploy");
   EXPECT_EQ(lock_of(record.lease), "deploy");
   EXPECT_EQ(record.lease.holder_identity, "uid-a");
@@ -35,23 +35,23 @@ TEST(LockRecord, AGrantSaysWhoHasItSinceWhenAndWithWhichToken) {
 }
 
 TEST(LockRecord, EveryGrantHasAHigherTokenEvenToTheSameTask) {
-  LockRecord record = grant(new_lock("default", "deploy", 41), "a", kRead);
+  LockRecord record = grant(new_lock("default", "deploy", 41), "a", kReadDeploy);
   EXPECT_EQ(record.find("uid-a")->token, 42);
-  record = grant(record, "b", kRead);
+  record = grant(record, "b", kReadDeploy);
   EXPECT_EQ(record.find("uid-b")->token, 43);
-  record = grant(record, "a", kRead);
+  record = grant(record, "a", kReadDeploy);
   EXPECT_EQ(record.find("uid-a")->token, 44);
   EXPECT_EQ(record.holders.size(), 2U);
   EXPECT_EQ(record.lease.holder_identity, "uid-b") << "the oldest";
 }
 
 TEST(LockRecord, AFreedLeaseKeepsItsToken) {
-  LockRecord record = grant(new_lock("default", "deploy", 0), "a", kWrite);
+  LockRecord record = grant(new_lock("default", "deploy", 0), "a", kWriteDeploy);
   record = LockRecord::of(record.without({"uid-a"}, kNow));
   EXPECT_FALSE(record.is_held());
   EXPECT_EQ(record.lease.lease_transitions, 1);
   EXPECT_FALSE(record.lease.meta.annotations.contains(kLockHoldersAnnotation));
-  EXPECT_EQ(grant(record, "b", kWrite).find("uid-b")->token, 2);
+  EXPECT_EQ(grant(record, "b", kWriteDeploy).find("uid-b")->token, 2);
 }
 
 // By somebody who may write Leases.
@@ -99,22 +99,22 @@ TEST(LockRecord, AForeignDurationThatMakesNoSenseIsAUsualOne) {
 }
 
 TEST(LockRecord, SharedAdmitsAsManyAsTheSmallestNumberOfPermits) {
-  LockRecord record = grant(new_lock("default", "deploy", 0), "a", kRead);
+  LockRecord record = grant(new_lock("default", "deploy", 0), "a", kReadDeploy);
   EXPECT_TRUE(record.admits("uid-b", {"deploy", LockMode::Shared, 100}));
-  EXPECT_FALSE(record.admits("uid-b", kWrite));
+  EXPECT_FALSE(record.admits("uid-b", kWriteDeploy));
   record = grant(record, "b", {"deploy", LockMode::Shared, 0});
   EXPECT_FALSE(record.admits("uid-c", {"deploy", LockMode::Shared, 100}));
-  EXPECT_TRUE(record.admits("uid-a", kRead)) << "it is one of the two";
+  EXPECT_TRUE(record.admits("uid-a", kReadDeploy)) << "it is one of the two";
 }
 
 TEST(LockRecord, AHolderIdentityThatTheAnnotationDoesNotBeginWithIsForeign) {
-  LockRecord record = grant(new_lock("default", "deploy", 0), "a", kRead);
+  LockRecord record = grant(new_lock("default", "deploy", 0), "a", kReadDeploy);
   kube::Lease taken = record.lease;
   taken.holder_identity = "their-program";
   record = LockRecord::of(taken);
   EXPECT_TRUE(record.holders.empty());
   EXPECT_EQ(record.foreign, "their-program");
-  EXPECT_FALSE(record.admits("uid-b", kRead));
+  EXPECT_FALSE(record.admits("uid-b", kReadDeploy));
   EXPECT_FALSE(LockRecord::of(record.without({}, kNow)).is_held());
 }
 
@@ -128,7 +128,7 @@ TEST(LockRecord, AnAnnotationThatCannotBeReadNamesNobody) {
 }
 
 TEST(LockRecord, BreakingItFreesItFromEverybodyAndTakesTheRequestAway) {
-  LockRecord record = grant(new_lock("default", "deploy", 0), "a", kWrite);
+  LockRecord record = grant(new_lock("default", "deploy", 0), "a", kWriteDeploy);
   record.lease.meta.annotations[kBreakLockAnnotation] = "stuck";
   EXPECT_THAT(record.break_reason(), Optional(std::string("stuck")));
   const LockRecord broken = LockRecord::of(record.broken(kNow));

@@ -143,7 +143,7 @@ TEST_F(LockTableTest, LocksOfOtherNamespacesAreOthers) {
 
 // --- Against a model that looks at everything ---
 
-struct Model {
+struct LockModel {
   using Holders = std::map<std::string, std::map<std::string, LockRequest>>;  // lock -> uid -> how
 
   static bool get_along(const std::vector<LockRequest>& uses) {
@@ -321,7 +321,7 @@ class RandomLocks {
   }
 
   void check() {
-    Model::Holders having = held_;
+    LockModel::Holders having = held_;
     for (const auto& [lock, holders] : reserved_) {
       having[lock].insert(holders.begin(), holders.end());
     }
@@ -330,7 +330,7 @@ class RandomLocks {
       for (const auto& [uid, use] : holders) {
         uses.push_back(use);
       }
-      ASSERT_TRUE(uses.empty() || Model::get_along(uses)) << "lock " << lock << " is given twice";
+      ASSERT_TRUE(uses.empty() || LockModel::get_along(uses)) << "lock " << lock << " is given twice";
     }
     std::vector<const TaskEntry*> queue;
     for (const TaskEntry& entry : entries_) {
@@ -340,7 +340,7 @@ class RandomLocks {
     }
     std::map<std::string, std::set<const TaskEntry*>> clear;
     for (const char* lock : {"a", "b", "c", "d"}) {
-      clear[lock] = Model::clear_at(lock, having, queue);
+      clear[lock] = LockModel::clear_at(lock, having, queue);
     }
     const std::set<TaskEntry*> changed = table_.take_changed();
     for (const TaskEntry* entry : queue) {
@@ -375,8 +375,8 @@ class RandomLocks {
   std::unique_ptr<Random> random_;
   LockTable table_;
   std::list<TaskEntry> entries_;
-  Model::Holders held_;
-  Model::Holders reserved_;
+  LockModel::Holders held_;
+  LockModel::Holders reserved_;
   std::map<const TaskEntry*, bool> was_clear_;
   int count_ = 0;
 };

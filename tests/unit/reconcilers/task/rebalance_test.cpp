@@ -5,6 +5,7 @@
 
 #include "reconcilers/task/demand.h"
 #include "tests/unit/reconcilers/task/builders.h"
+#include "tests/unit/reconcilers/task/snapshots.h"
 
 namespace convoke::task {
 namespace {
@@ -15,10 +16,6 @@ using api::AgentPhase;
 using api::AttemptOutcome;
 using api::ReportState;
 using api::TaskPhase;
-
-TaskSnapshot snapshot_of(const api::Task& task, AgentState agent = {true, AgentPhase::Ready}) {
-  return {task, agent, {}, {}, kNow, "abc", 0.5};
-}
 
 TaskSnapshot overdue(const api::Task& task) {
   TaskSnapshot snapshot = snapshot_of(task);

@@ -705,18 +705,18 @@ TEST_F(SchedulerTest, RandomNeverTakesAnExcludedAgent) {
   EXPECT_THAT(agents, ElementsAre("a", "c"));
 }
 
-const AssignmentRule kSameZone{"same-zone",
+const AssignmentRule kZoneRule{"same-zone",
                                {},
                                "agent.metadata.labels['zone'] == task.spec.parameters.zone",
                                "must be in the task's zone"};
 
-api::Agent agent_in(const std::string& name, const std::string& zone) {
+api::Agent agent_in_zone(const std::string& name, const std::string& zone) {
   api::Agent agent = make_agent(name);
   agent.meta.labels = {{"zone", zone}};
   return agent;
 }
 
-api::Task task_in(const std::string& name, const std::string& zone) {
+api::Task task_in_zone(const std::string& name, const std::string& zone) {
   api::Task task = make_task(name);
   task.spec.parameters = R"({"zone":")" + zone + R"("})";
   return task;
@@ -735,51 +735,51 @@ TEST_F(SchedulerTest, ARuleOfTheTaskDecidesWhoFits) {
 }
 
 TEST_F(SchedulerTest, RulesOfTheConfigurationCompareTaskAndAgent) {
-  scheduler.set_rules({kSameZone});
+  scheduler.set_rules({kZoneRule});
   scheduler.start();
-  add_agent(agent_in("a", "z1"));
-  add_agent(agent_in("b", "z2"));
+  add_agent(agent_in_zone("a", "z1"));
+  add_agent(agent_in_zone("b", "z2"));
   add_agent(make_agent("c"));
-  add_task(task_in("t1", "z2"));
+  add_task(task_in_zone("t1", "z2"));
   EXPECT_EQ(agent_of("t1"), "b");
   EXPECT_THAT(rejected("t1"),
               ElementsAre("a rule same-zone: must be in the task's zone",
                           ::testing::StartsWith("c rule same-zone cannot be evaluated: line 1, column ")));
-  add_task(task_in("t2", "z3"));
+  add_task(task_in_zone("t2", "z3"));
   EXPECT_EQ(outlook("t2").explanation->verdict, Verdict::NoEligibleAgent);
-  add_agent(agent_in("c", "z3"));
+  add_agent(agent_in_zone("c", "z3"));
   EXPECT_EQ(agent_of("t2"), "c") << "its labels changed";
 }
 
 TEST_F(SchedulerTest, AReservationThatARuleForbidsNowIsGivenBack) {
-  scheduler.set_rules({kSameZone});
+  scheduler.set_rules({kZoneRule});
   scheduler.start();
-  add_agent(agent_in("a", "z1"));
-  add_task(task_in("t", "z1"));
+  add_agent(agent_in_zone("a", "z1"));
+  add_task(task_in_zone("t", "z1"));
   EXPECT_EQ(agent_of("t"), "a");
-  add_agent(agent_in("a", "z2"));
+  add_agent(agent_in_zone("a", "z2"));
   EXPECT_EQ(agent_of("t"), "");
 }
 
 TEST_F(SchedulerTest, WhenTheRulesChangeNothingIsGivenOutUnderTheFormerOnes) {
-  scheduler.set_rules({kSameZone});
+  scheduler.set_rules({kZoneRule});
   scheduler.start();
-  add_task(task_in("t", "z1"));
+  add_task(task_in_zone("t", "z1"));
   EXPECT_TRUE(scheduler.set_rules({{"never", {}, "false", ""}}));
   EXPECT_FALSE(scheduler.set_rules({{"never", {}, "false", ""}}));
-  add_agent(agent_in("a", "z1"));
+  add_agent(agent_in_zone("a", "z1"));
   EXPECT_EQ(agent_of("t"), "");
-  add_task(task_in("t", "z1"));
+  add_task(task_in_zone("t", "z1"));
   EXPECT_THAT(rejected("t"), ElementsAre("a rule never does not hold"));
   EXPECT_TRUE(scheduler.set_rules({}));
   EXPECT_EQ(agent_of("t"), "") << "nobody has looked at it";
-  add_task(task_in("t", "z1"));
+  add_task(task_in_zone("t", "z1"));
   EXPECT_EQ(agent_of("t"), "a");
 }
 
 TEST_F(SchedulerTest, RulesThatComeIntoForceSeeTheAgentsThatAreThere) {
   scheduler.start();
-  api::Agent agent = agent_in("a", "z1");
+  api::Agent agent = agent_in_zone("a", "z1");
   add_agent(agent);
   agent.meta.annotations = {{"team", "blue"}};
   add_agent(agent);
@@ -790,7 +790,7 @@ TEST_F(SchedulerTest, RulesThatComeIntoForceSeeTheAgentsThatAreThere) {
 
 // --- Against a model that scans everything ---
 
-struct Model {
+struct SchedulerModel {
   std::map<std::string, api::Task> tasks;
   std::map<std::string, api::Agent> agents;
   std::map<std::string, std::string> held;  // Task -> agent: reserved or assigned
@@ -984,7 +984,7 @@ class SchedulerModelTest : public SchedulerTest, public ::testing::WithParamInte
   }
 
   std::unique_ptr<Random> random = make_seeded_random(GetParam());
-  Model model;
+  SchedulerModel model;
 };
 
 TEST_P(SchedulerModelTest, DecidesAsIfItScannedEverything) {

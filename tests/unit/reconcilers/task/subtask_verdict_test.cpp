@@ -12,7 +12,7 @@ namespace {
 using namespace testing;
 using api::AggregationStrategy;
 using api::TaskPhase;
-using Kind = SubtaskVerdict::Kind;
+using VerdictKind = SubtaskVerdict::Kind;
 
 // "SF." is one that succeeded, one that failed and one that is open.
 std::vector<api::SubtaskRow> rows(const std::string& pattern) {
@@ -33,39 +33,39 @@ TEST(SubtaskVerdict, FollowsTheStrategy) {
     int quorum;
     std::string pattern;
     bool time_is_up;
-    Kind kind;
+    VerdictKind kind;
   };
   using enum AggregationStrategy;
   const Case cases[] = {
-      {All, 0, "...", false, Kind::Open},
-      {All, 0, "SS.", false, Kind::Open},
-      {All, 0, "SSS", false, Kind::Succeeded},
-      {All, 0, "SF.", false, Kind::Failed},
-      {All, 0, "SC.", false, Kind::Failed},
-      {All, 0, "SS.", true, Kind::Failed},
-      {All, 0, "SSS", true, Kind::Succeeded},
-      {Any, 0, "S..", false, Kind::Open},
-      {Any, 0, "SF.", false, Kind::Open},
-      {Any, 0, "SFC", false, Kind::Succeeded},
-      {Any, 0, "FFF", false, Kind::Failed},
-      {Any, 0, "FF.", false, Kind::Open},
-      {Any, 0, "S..", true, Kind::Succeeded},
-      {Any, 0, "F..", true, Kind::Failed},
-      {Quorum, 2, "S...", false, Kind::Open},
-      {Quorum, 2, "S.S.", false, Kind::Succeeded},
-      {Quorum, 2, "FF..", false, Kind::Open},
-      {Quorum, 2, "FFF.", false, Kind::Failed},
-      {Quorum, 2, "S...", true, Kind::Failed},
-      {FirstSuccess, 0, "...", false, Kind::Open},
-      {FirstSuccess, 0, "F.S", false, Kind::Succeeded},
-      {FirstSuccess, 0, "FF.", false, Kind::Open},
-      {FirstSuccess, 0, "FFF", false, Kind::Failed},
-      {FirstSuccess, 0, "F..", true, Kind::Failed},
+      {All, 0, "...", false, VerdictKind::Open},
+      {All, 0, "SS.", false, VerdictKind::Open},
+      {All, 0, "SSS", false, VerdictKind::Succeeded},
+      {All, 0, "SF.", false, VerdictKind::Failed},
+      {All, 0, "SC.", false, VerdictKind::Failed},
+      {All, 0, "SS.", true, VerdictKind::Failed},
+      {All, 0, "SSS", true, VerdictKind::Succeeded},
+      {Any, 0, "S..", false, VerdictKind::Open},
+      {Any, 0, "SF.", false, VerdictKind::Open},
+      {Any, 0, "SFC", false, VerdictKind::Succeeded},
+      {Any, 0, "FFF", false, VerdictKind::Failed},
+      {Any, 0, "FF.", false, VerdictKind::Open},
+      {Any, 0, "S..", true, VerdictKind::Succeeded},
+      {Any, 0, "F..", true, VerdictKind::Failed},
+      {Quorum, 2, "S...", false, VerdictKind::Open},
+      {Quorum, 2, "S.S.", false, VerdictKind::Succeeded},
+      {Quorum, 2, "FF..", false, VerdictKind::Open},
+      {Quorum, 2, "FFF.", false, VerdictKind::Failed},
+      {Quorum, 2, "S...", true, VerdictKind::Failed},
+      {FirstSuccess, 0, "...", false, VerdictKind::Open},
+      {FirstSuccess, 0, "F.S", false, VerdictKind::Succeeded},
+      {FirstSuccess, 0, "FF.", false, VerdictKind::Open},
+      {FirstSuccess, 0, "FFF", false, VerdictKind::Failed},
+      {FirstSuccess, 0, "F..", true, VerdictKind::Failed},
   };
   for (const Case& c : cases) {
     const auto verdict = judge({c.strategy, c.quorum, {}}, rows(c.pattern), c.time_is_up);
     EXPECT_EQ(verdict.kind, c.kind) << api::to_string(c.strategy) << " " << c.pattern;
-    if (verdict.kind == Kind::Failed) {
+    if (verdict.kind == VerdictKind::Failed) {
       EXPECT_FALSE(verdict.reason.empty() || verdict.message.empty());
     }
   }

@@ -8,7 +8,7 @@ namespace convoke::task {
 namespace {
 
 using namespace testing;
-using Kind = api::AuditCause::Kind;
+using CauseKind = api::AuditCause::Kind;
 
 Json answer(const std::string& manager = "", const std::string& field = "") {
   Json object = {{"metadata", {{"resourceVersion", "11"}}}};
@@ -46,7 +46,7 @@ TEST(TaskAudit, AnAssignmentIsTheOperatorsAndIsToldInFull) {
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->from, "");
   EXPECT_EQ(entry->to, "Assigned");
-  EXPECT_EQ(entry->cause.kind, Kind::Operator);
+  EXPECT_EQ(entry->cause.kind, CauseKind::Operator);
   EXPECT_EQ(entry->assignment.id, kAssignmentId);
   EXPECT_EQ(entry->agent_name, "builder-1");
   EXPECT_EQ(entry->object.resource_version, "11");
@@ -57,7 +57,7 @@ TEST(TaskAudit, WhatAnAgentReportedIsItsOwnWord) {
   const auto failed = audit_entry(
       task, ended(task, api::TaskPhase::Queued, api::AttemptOutcome::Failed, reason::kRetrying), answer());
   ASSERT_TRUE(failed);
-  EXPECT_EQ(failed->cause, (api::AuditCause{Kind::Agent, "builder-1"}));
+  EXPECT_EQ(failed->cause, (api::AuditCause{CauseKind::Agent, "builder-1"}));
   EXPECT_TRUE(failed->assignment.id.empty()) << "told once, when it was made";
 }
 
@@ -67,7 +67,7 @@ TEST(TaskAudit, TimeAndLossAreTheOperatorsWord) {
     const auto entry =
         audit_entry(task, ended(task, api::TaskPhase::Failed, outcome, reason::kTimeout), answer());
     ASSERT_TRUE(entry);
-    EXPECT_EQ(entry->cause.kind, Kind::Operator);
+    EXPECT_EQ(entry->cause.kind, CauseKind::Operator);
   }
 }
 
@@ -76,15 +76,15 @@ TEST(TaskAudit, ACancelledTaskNamesWhoAskedForIt) {
   const auto after =
       ended(task, api::TaskPhase::Cancelled, api::AttemptOutcome::Cancelled, reason::kCancelled);
   EXPECT_EQ(audit_entry(task, after, answer("kubectl-patch", "cancel"))->cause,
-            (api::AuditCause{Kind::User, "kubectl-patch"}));
-  EXPECT_EQ(audit_entry(task, after, answer("convoke-operator", "cancel"))->cause.kind, Kind::Operator);
+            (api::AuditCause{CauseKind::User, "kubectl-patch"}));
+  EXPECT_EQ(audit_entry(task, after, answer("convoke-operator", "cancel"))->cause.kind, CauseKind::Operator);
 }
 
 TEST(TaskAudit, ADelegatedTaskNamesWhoAskedForIt) {
   const api::Task task = make_running();
   const auto after = ended(task, api::TaskPhase::Queued, api::AttemptOutcome::Delegated, reason::kDelegated);
   EXPECT_EQ(audit_entry(task, after, answer("kubectl-patch", "agentName"))->cause,
-            (api::AuditCause{Kind::User, "kubectl-patch"}));
+            (api::AuditCause{CauseKind::User, "kubectl-patch"}));
 }
 
 TEST(TaskAudit, ASubtaskNamesTheTaskThatItIsOf) {

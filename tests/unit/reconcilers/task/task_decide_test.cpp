@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/reconcilers/task/builders.h"
+#include "tests/unit/reconcilers/task/snapshots.h"
 
 namespace convoke::task {
 namespace {
@@ -18,10 +19,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-TaskSnapshot snapshot_of(const api::Task& task) {
-  return {task, {true, api::AgentPhase::Ready}, {}, {}, kNow, "abc", 0.5};
-}
 
 TaskDecision decide_at(const api::Task& task, Duration offset) {
   TaskSnapshot snapshot = snapshot_of(task);
@@ -44,14 +41,6 @@ TaskDecision decide_matched(const api::Task& task) {
   TaskSnapshot snapshot = snapshot_of(task);
   snapshot.outlook.reservation = Reservation{"builder-2", 9, 3, {{"builder-1", "is Offline"}}};
   return decide(snapshot);
-}
-
-std::vector<std::string> event_reasons(const TaskDecision& decision) {
-  std::vector<std::string> reasons;
-  for (const TaskEvent& event : decision.events) {
-    reasons.push_back(event.reason);
-  }
-  return reasons;
 }
 
 // --- Specs that cannot work ---

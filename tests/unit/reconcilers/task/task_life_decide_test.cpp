@@ -4,6 +4,7 @@
 
 #include "reconcilers/task/task_decide.h"
 #include "tests/unit/reconcilers/task/builders.h"
+#include "tests/unit/reconcilers/task/snapshots.h"
 
 namespace convoke::task {
 namespace {
@@ -18,18 +19,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-TaskSnapshot snapshot_of(const api::Task& task) {
-  return {task, {true, api::AgentPhase::Ready}, {}, {}, kNow, "abc", 0.5};
-}
-
-std::vector<std::string> event_reasons(const TaskDecision& decision) {
-  std::vector<std::string> reasons;
-  for (const TaskEvent& event : decision.events) {
-    reasons.push_back(event.reason);
-  }
-  return reasons;
-}
 
 api::Task once(api::Task task) {
   task.spec.delivery = Delivery::AtMostOnce;

@@ -44,7 +44,7 @@ void expect_fits(const api::Task& task, const api::TaskStatus& status) {
   EXPECT_THAT(kSchema.problems(body), IsEmpty());
 }
 
-TaskSnapshot snapshot_of(const api::Task& task) {
+TaskSnapshot snapshot_with_full_id(const api::Task& task) {
   return {task, {true, api::AgentPhase::Ready}, {}, {}, kNow, "0123456789abcdef", 0.5};
 }
 
@@ -52,7 +52,7 @@ TaskSnapshot snapshot_of(const api::Task& task) {
 api::Task follow(
     api::Task task, const std::function<void(TaskSnapshot&)>& observe = [](auto&) {}) {
   for (int i = 0; i < 3; ++i) {
-    TaskSnapshot snapshot = snapshot_of(task);
+    TaskSnapshot snapshot = snapshot_with_full_id(task);
     observe(snapshot);
     const TaskDecision decision = decide(snapshot);
     EXPECT_FALSE(decision.defect);

@@ -38,17 +38,17 @@ Json read_one(const Headers& headers, const std::string& body) {
                                        : Json(events ? "several" : events.error().message);
 }
 
-struct Refusal {
+struct EventRefusal {
   int status;
   std::string message;
 };
 
-Refusal refusal(const Headers& headers, const std::string& body) {
+EventRefusal refusal(const Headers& headers, const std::string& body) {
   const auto events = read_cloud_events(headers, body);
-  return events ? Refusal{0, "taken"} : Refusal{events.error().http_status, events.error().message};
+  return events ? EventRefusal{0, "taken"} : EventRefusal{events.error().http_status, events.error().message};
 }
 
-std::string problem(const Json& more) {
+std::string event_problem(const Json& more) {
   return refusal(kStructured, event(more).dump()).message;
 }
 
@@ -116,19 +116,19 @@ TEST(CloudEvent, WhatIsNoCloudEventIsRefusedWithTheReason) {
   EXPECT_EQ(refusal(kStructured, "{").status, 400);
   EXPECT_EQ(refusal(kStructured, "[]").status, 400);
   EXPECT_EQ(refusal(kStructured, "7").status, 400);
-  EXPECT_THAT(problem({{"specversion", "0.3"}}), HasSubstr("specversion: expected \"1.0\""));
-  EXPECT_THAT(problem({{"specversion", nullptr}}), HasSubstr("specversion"));
-  EXPECT_THAT(problem({{"id", nullptr}}), HasSubstr("id: is required"));
-  EXPECT_THAT(problem({{"id", 7}}), HasSubstr("id: expected a text"));
-  EXPECT_THAT(problem({{"source", ""}}), HasSubstr("source: expected a text"));
-  EXPECT_THAT(problem({{"type", {{"x", 1}}}}), HasSubstr("type: expected a text"));
-  EXPECT_THAT(problem({{"time", "yesterday"}}), HasSubstr("time: expected a time"));
-  EXPECT_THAT(problem({{"traceParent", "x"}}), HasSubstr("lower-case"));
-  EXPECT_THAT(problem({{"count", 1.5}}), HasSubstr("count: expected a text, an integer or a boolean"));
-  EXPECT_THAT(problem({{"count", 3000000000}}), HasSubstr("32 bits"));
-  EXPECT_THAT(problem({{"list", Json::array()}}), HasSubstr("list: expected a text"));
-  EXPECT_THAT(problem({{"data", 1}, {"data_base64", "AA=="}}), HasSubstr("both data and data_base64"));
-  EXPECT_THAT(problem({{"data_base64", "!"}}), HasSubstr("data_base64: expected base64"));
+  EXPECT_THAT(event_problem({{"specversion", "0.3"}}), HasSubstr("specversion: expected \"1.0\""));
+  EXPECT_THAT(event_problem({{"specversion", nullptr}}), HasSubstr("specversion"));
+  EXPECT_THAT(event_problem({{"id", nullptr}}), HasSubstr("id: is required"));
+  EXPECT_THAT(event_problem({{"id", 7}}), HasSubstr("id: expected a text"));
+  EXPECT_THAT(event_problem({{"source", ""}}), HasSubstr("source: expected a text"));
+  EXPECT_THAT(event_problem({{"type", {{"x", 1}}}}), HasSubstr("type: expected a text"));
+  EXPECT_THAT(event_problem({{"time", "yesterday"}}), HasSubstr("time: expected a time"));
+  EXPECT_THAT(event_problem({{"traceParent", "x"}}), HasSubstr("lower-case"));
+  EXPECT_THAT(event_problem({{"count", 1.5}}), HasSubstr("count: expected a text, an integer or a boolean"));
+  EXPECT_THAT(event_problem({{"count", 3000000000}}), HasSubstr("32 bits"));
+  EXPECT_THAT(event_problem({{"list", Json::array()}}), HasSubstr("list: expected a text"));
+  EXPECT_THAT(event_problem({{"data", 1}, {"data_base64", "AA=="}}), HasSubstr("both data and data_base64"));
+  EXPECT_THAT(event_problem({{"data_base64", "!"}}), HasSubstr("data_base64: expected base64"));
   EXPECT_EQ(refusal(binary({{"content-type", "application/json"}}), "{").status, 400);
   EXPECT_EQ(refusal(binary({{"ce-data", "x"}}), "").status, 400);
   EXPECT_EQ(refusal(binary({{"ce-bad_name", "x"}}), "").status, 400);

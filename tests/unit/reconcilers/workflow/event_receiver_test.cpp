@@ -29,14 +29,14 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-const Json kEvent = {{"specversion", "1.0"},
-                     {"id", "1"},
-                     {"source", "/repo"},
-                     {"type", "push"},
-                     {"data", {{"branch", "main"}}}};
+const Json kPush = {{"specversion", "1.0"},
+                    {"id", "1"},
+                    {"source", "/repo"},
+                    {"type", "push"},
+                    {"data", {{"branch", "main"}}}};
 
-Json event(const Json& more) {
-  Json result = kEvent;
+Json push_with(const Json& more) {
+  Json result = kPush;
   result.update(more);
   return result;
 }
@@ -134,14 +134,14 @@ class EventReceiverTest : public ::testing::Test {
 
 TEST_F(EventReceiverTest, AnEventThatATriggerWantsBecomesARun) {
   apply("flow", {{"type", "push"}, {"parameters", {{"branch", "$(event.data.branch)"}}}});
-  const auto answer = replica->post(kEvent);
+  const auto answer = replica->post(kPush);
   EXPECT_EQ(answer.status, 202) << answer.body;
   ASSERT_THAT(runs(), SizeIs(1));
   const Json run = runs()[0];
   EXPECT_THAT(answer.body, HasSubstr(run["metadata"]["name"].get<std::string>()));
   EXPECT_EQ(run["spec"]["workflowName"], "flow");
   EXPECT_EQ(run["spec"]["parameters"], (Json{{"branch", "main"}}));
-  EXPECT_EQ(run["spec"]["event"], kEvent);
+  EXPECT_EQ(run["spec"]["event"], kPush);
   EXPECT_EQ(run["spec"]["triggeredBy"], "Event");
   EXPECT_FALSE(run["spec"].contains("revision")) << "the current one when it starts";
   EXPECT_EQ(run["metadata"]["ownerReferences"][0]["name"], "flow");
@@ -150,53 +150,53 @@ TEST_F(EventReceiverTest, AnEventThatATriggerWantsBecomesARun) {
 
 TEST_F(EventReceiverTest, AnEventThatComesAgainIsTheSameRun) {
   apply("flow", {{"type", "push"}});
-  EXPECT_EQ(replica->post(kEvent).status, 202);
-  const auto again = replica->post(event({{"data", {{"other", 1}}}}));
+  EXPECT_EQ(replica->post(kPush).status, 202);
+  const auto again = replica->post(push_with({{"data", {{"other", 1}}}}));
   EXPECT_EQ(again.status, 202);
   EXPECT_EQ(Json::parse(again.body)["runs"][0]["duplicate"], true);
   Replica standby(clock, server, events, "standby", &tokens);
-  EXPECT_EQ(standby.post(kEvent).status, 202);
+  EXPECT_EQ(standby.post(kPush).status, 202);
   start();
-  EXPECT_EQ(replica->post(kEvent).status, 202);
+  EXPECT_EQ(replica->post(kPush).status, 202);
   EXPECT_THAT(runs(), SizeIs(1));
-  EXPECT_EQ(replica->post(event({{"id", "2"}})).status, 202);
-  EXPECT_EQ(replica->post(event({{"source", "/other"}})).status, 202);
+  EXPECT_EQ(replica->post(push_with({{"id", "2"}})).status, 202);
+  EXPECT_EQ(replica->post(push_with({{"source", "/other"}})).status, 202);
   EXPECT_THAT(runs(), SizeIs(3));
 }
 
 TEST_F(EventReceiverTest, AnEventWhoseRunTheHistoryLimitsDeletedIsRemembered) {
   apply("flow", {{"type", "push"}});
-  EXPECT_EQ(replica->post(kEvent).status, 202);
+  EXPECT_EQ(replica->post(kPush).status, 202);
   const std::string key = runs()[0]["metadata"]["annotations"]["convoke.dev/event-key"];
   server.edit(api::kWorkflow, {"default", "flow"},
               [&](Json& workflow) { workflow["status"]["pastEvents"] = {key}; });
   server.remove(api::kWorkflowRun, {"default", runs()[0]["metadata"]["name"]});
   clock.settle();
-  EXPECT_EQ(replica->post(kEvent).status, 202);
+  EXPECT_EQ(replica->post(kPush).status, 202);
   EXPECT_THAT(runs(), IsEmpty());
 }
 
 TEST_F(EventReceiverTest, OnlyWhatFitsStartsARun) {
   apply("flow", {{"type", "push"}, {"source", "/repo"}, {"filter", "event.data.branch == workflow.name"}});
-  EXPECT_EQ(replica->post(kEvent).status, 200) << "the filter";
-  EXPECT_EQ(replica->post(event({{"type", "pull"}})).status, 200);
-  EXPECT_EQ(replica->post(event({{"source", "/elsewhere"}, {"data", {{"branch", "flow"}}}})).status, 200);
+  EXPECT_EQ(replica->post(kPush).status, 200) << "the filter";
+  EXPECT_EQ(replica->post(push_with({{"type", "pull"}})).status, 200);
+  EXPECT_EQ(replica->post(push_with({{"source", "/elsewhere"}, {"data", {{"branch", "flow"}}}})).status, 200);
   EXPECT_THAT(runs(), IsEmpty());
-  EXPECT_EQ(replica->post(event({{"data", {{"branch", "flow"}}}})).status, 202);
+  EXPECT_EQ(replica->post(push_with({{"data", {{"branch", "flow"}}}})).status, 202);
   EXPECT_THAT(runs(), SizeIs(1));
 }
 
 TEST_F(EventReceiverTest, AnEventThatCannotBeUsedIsSaidToBothSides) {
   apply("flow", {{"type", "push"}, {"parameters", {{"branch", "$(event.data.nothing)"}}}});
-  const auto answer = replica->post(kEvent);
+  const auto answer = replica->post(kPush);
   EXPECT_EQ(answer.status, 422);
   EXPECT_THAT(answer.body, HasSubstr("nothing"));
   EXPECT_EQ(events.count("EventNotUsable"), 1);
   apply("flow", {{"type", "push"}, {"filter", "event.data.nothing == 1"}});
-  EXPECT_EQ(replica->post(kEvent).status, 422);
+  EXPECT_EQ(replica->post(kPush).status, 422);
   EXPECT_EQ(events.count("EventNotUsable"), 2);
   apply("other", {{"type", "push"}});
-  EXPECT_EQ(replica->post(kEvent).status, 202) << "another trigger can use it";
+  EXPECT_EQ(replica->post(kPush).status, 202) << "another trigger can use it";
 }
 
 TEST_F(EventReceiverTest, SuspendedInvalidAndDeletedWorkflowsWantNothing) {
@@ -205,42 +205,42 @@ TEST_F(EventReceiverTest, SuspendedInvalidAndDeletedWorkflowsWantNothing) {
   apply("gone", {{"type", "push"}});
   server.remove(api::kWorkflow, {"default", "gone"});
   clock.settle();
-  EXPECT_EQ(replica->post(kEvent).status, 200);
+  EXPECT_EQ(replica->post(kPush).status, 200);
   apply("suspended", {{"type", "push"}});
-  EXPECT_EQ(replica->post(kEvent).status, 202);
+  EXPECT_EQ(replica->post(kPush).status, 202);
   apply("suspended", {{"type", "other"}});
-  EXPECT_EQ(replica->post(event({{"id", "2"}})).status, 200);
+  EXPECT_EQ(replica->post(push_with({{"id", "2"}})).status, 200);
 }
 
 TEST_F(EventReceiverTest, APathMayNameTheNamespace) {
   apply("flow", {{"type", "push"}});
   apply("flow", {{"type", "push"}}, Json::object(), "team-a");
-  EXPECT_EQ(replica->post(kEvent, "/namespaces/team-a/events").status, 202);
+  EXPECT_EQ(replica->post(kPush, "/namespaces/team-a/events").status, 202);
   ASSERT_THAT(runs(), SizeIs(1));
   EXPECT_EQ(runs()[0]["metadata"]["namespace"], "team-a");
-  EXPECT_EQ(replica->post(kEvent, "/namespaces/none/events").status, 200);
-  EXPECT_EQ(replica->post(kEvent).status, 202);
+  EXPECT_EQ(replica->post(kPush, "/namespaces/none/events").status, 200);
+  EXPECT_EQ(replica->post(kPush).status, 202);
   EXPECT_THAT(runs(), SizeIs(2)) << "one event may start several";
   for (const char* path : {"/", "/namespaces//events", "/namespaces/a/b/events", "/eventsx"}) {
-    EXPECT_EQ(replica->post(kEvent, path).status, 404) << path;
+    EXPECT_EQ(replica->post(kPush, path).status, 404) << path;
   }
 }
 
 TEST_F(EventReceiverTest, OnlyWhoHasATokenMaySend) {
   apply("flow", {{"type", "push"}});
-  EXPECT_EQ(replica->post(kEvent, "/events", "wrong").status, 401);
-  EXPECT_EQ(replica->post(kEvent, "/events", "").status, 401);
+  EXPECT_EQ(replica->post(kPush, "/events", "wrong").status, 401);
+  EXPECT_EQ(replica->post(kPush, "/events", "").status, 401);
   EXPECT_EQ(replica->ask({"POST", "/events", "", {{"authorization", "Basic secret"}}, ""}).status, 401);
   EXPECT_EQ(replica->ask({"POST", "/events", "", {}, ""}).status, 401);
   EXPECT_THAT(runs(), IsEmpty());
-  EXPECT_EQ(replica->post(kEvent, "/events", "old-secret").status, 202);
+  EXPECT_EQ(replica->post(kPush, "/events", "old-secret").status, 202);
   std::ofstream(token_file()) << "new-secret\n";
   clock.advance(3s);
-  EXPECT_EQ(replica->post(kEvent, "/events", "old-secret").status, 401);
-  EXPECT_EQ(replica->post(kEvent, "/events", "new-secret").status, 202);
+  EXPECT_EQ(replica->post(kPush, "/events", "old-secret").status, 401);
+  EXPECT_EQ(replica->post(kPush, "/events", "new-secret").status, 202);
   std::ofstream(token_file()) << "\n";
   clock.advance(3s);
-  EXPECT_EQ(replica->post(kEvent, "/events", "").status, 401) << "no token is no token";
+  EXPECT_EQ(replica->post(kPush, "/events", "").status, 401) << "no token is no token";
 }
 
 TEST_F(EventReceiverTest, OtherMethodsAreNotAllowed) {
@@ -250,28 +250,28 @@ TEST_F(EventReceiverTest, OtherMethodsAreNotAllowed) {
 TEST_F(EventReceiverTest, WhatIsNotStoredIsNotAccepted) {
   apply("flow", {{"type", "push"}});
   server.partition("operator", true);
-  const auto answer = replica->post(kEvent);
+  const auto answer = replica->post(kPush);
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(answer.headers.count("Retry-After"), 1u);
   server.partition("operator", false);
   EXPECT_THAT(runs(), IsEmpty());
-  EXPECT_EQ(replica->post(kEvent).status, 202);
+  EXPECT_EQ(replica->post(kPush).status, 202);
 }
 
 TEST_F(EventReceiverTest, AnAnswerThatIsLostDoesNotDoubleTheRun) {
   apply("flow", {{"type", "push"}});
   server.fail_next({.method = "POST"}, Fault::drop_answer());
-  EXPECT_EQ(replica->post(kEvent).status, 503);
-  EXPECT_EQ(replica->post(kEvent).status, 202);
+  EXPECT_EQ(replica->post(kPush).status, 503);
+  EXPECT_EQ(replica->post(kPush).status, 202);
   EXPECT_THAT(runs(), SizeIs(1));
 }
 
 TEST_F(EventReceiverTest, AnswersAreCountedByTheirCodeAndRunsByTheirTrigger) {
   apply("flow", {{"type", "push"}});
-  EXPECT_EQ(replica->post(kEvent).status, 202);
-  EXPECT_EQ(replica->post(kEvent).status, 202);
-  EXPECT_EQ(replica->post(kEvent, "/nowhere").status, 404);
-  EXPECT_EQ(replica->post(kEvent, "/events", "wrong").status, 401);
+  EXPECT_EQ(replica->post(kPush).status, 202);
+  EXPECT_EQ(replica->post(kPush).status, 202);
+  EXPECT_EQ(replica->post(kPush, "/nowhere").status, 404);
+  EXPECT_EQ(replica->post(kPush, "/events", "wrong").status, 401);
   const auto text = replica->metrics();
   EXPECT_THAT(text, HasSubstr("convoke_cloudevent_requests_total{code=\"202\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("convoke_cloudevent_requests_total{code=\"404\"} 1\n"));
@@ -282,12 +282,12 @@ TEST_F(EventReceiverTest, AnswersAreCountedByTheirCodeAndRunsByTheirTrigger) {
 
 TEST_F(EventReceiverTest, BeforeTheCachesAreSyncedNothingIsAccepted) {
   replica->ready = false;
-  EXPECT_EQ(replica->post(kEvent).status, 503);
+  EXPECT_EQ(replica->post(kPush).status, 503);
 }
 
 TEST_F(EventReceiverTest, ABatchIsAcceptedAsAWhole) {
   apply("flow", {{"type", "push"}});
-  const Json batch = {kEvent, event({{"id", "2"}}), event({{"id", "3"}, {"type", "other"}})};
+  const Json batch = {kPush, push_with({{"id", "2"}}), push_with({{"id", "3"}, {"type", "other"}})};
   const auto answer = replica->ask(
       {"POST",
        "/events",
@@ -336,25 +336,25 @@ TEST_F(WaitingRunTest, AStepThatWaitsForAnEventGetsIt) {
   wait("main-run", "main");
   wait("dev-run", "dev");
   wait("ended", "main", "Succeeded");
-  const auto answer = replica->post(kEvent);
+  const auto answer = replica->post(kPush);
   EXPECT_EQ(answer.status, 202) << answer.body;
-  EXPECT_EQ(given("main-run"), kEvent);
+  EXPECT_EQ(given("main-run"), kPush);
   EXPECT_TRUE(given("dev-run").is_null()) << "the filter";
   EXPECT_TRUE(given("ended").is_null());
   clock.settle();
-  EXPECT_EQ(Json::parse(replica->post(kEvent).body)["runs"][0]["duplicate"], true);
-  EXPECT_EQ(replica->post(event({{"id", "2"}})).status, 200) << "it has what it waited for";
-  EXPECT_EQ(given("main-run"), kEvent);
-  EXPECT_EQ(replica->post(event({{"id", "3"}, {"data", {{"branch", "dev"}}}})).status, 202);
+  EXPECT_EQ(Json::parse(replica->post(kPush).body)["runs"][0]["duplicate"], true);
+  EXPECT_EQ(replica->post(push_with({{"id", "2"}})).status, 200) << "it has what it waited for";
+  EXPECT_EQ(given("main-run"), kPush);
+  EXPECT_EQ(replica->post(push_with({{"id", "3"}, {"data", {{"branch", "dev"}}}})).status, 202);
   EXPECT_FALSE(given("dev-run").is_null());
 }
 
 TEST_F(WaitingRunTest, AnEventThatCannotBeGivenIsNotAccepted) {
   wait("main-run", "main");
   server.fail_next({.method = "PATCH"}, Fault::drop_request());
-  EXPECT_EQ(replica->post(kEvent).status, 503);
-  EXPECT_EQ(replica->post(kEvent).status, 202);
-  EXPECT_EQ(given("main-run"), kEvent);
+  EXPECT_EQ(replica->post(kPush).status, 503);
+  EXPECT_EQ(replica->post(kPush).status, 202);
+  EXPECT_EQ(given("main-run"), kPush);
 }
 
 TEST_F(EventReceiverTest, WhatIsNoCloudEventIsRefused) {

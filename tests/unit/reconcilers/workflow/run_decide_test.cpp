@@ -28,7 +28,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
-bool condition(const api::WorkflowRunStatus& status, const char* type) {
+bool has_condition(const api::WorkflowRunStatus& status, const char* type) {
   const auto* found = api::find_condition(status.conditions, type);
   return found != nullptr && found->status;
 }
@@ -52,8 +52,8 @@ TEST(RunDecide, AbortEndsTheOthersAndStartsNothingNew) {
   EXPECT_EQ(play.phases(), "a:Failed b:Cancelled c:Skipped");
   EXPECT_EQ(play.status().phase, RunPhase::Failed);
   EXPECT_EQ(play.status().reason, "StepFailed");
-  EXPECT_TRUE(condition(play.status(), api::condition::kStalled));
-  EXPECT_FALSE(condition(play.status(), api::condition::kReady));
+  EXPECT_TRUE(has_condition(play.status(), api::condition::kStalled));
+  EXPECT_FALSE(has_condition(play.status(), api::condition::kReady));
 }
 
 TEST(RunDecide, ATaskThatAFormerLeaderMadeTooLateIsCancelled) {
@@ -390,7 +390,7 @@ TEST(RunDecide, RunsADiamondAndPassesOutputsOn) {
   Play play(specs::diamond({{"outputs", {{{"name", "all"}, {"value", {{"b", "$(steps.b.outputs)"}}}}}}}));
   EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-a"));
   EXPECT_EQ(play.status().phase, RunPhase::Running);
-  EXPECT_TRUE(condition(play.status(), api::condition::kReconciling));
+  EXPECT_TRUE(has_condition(play.status(), api::condition::kReconciling));
   play.succeed("a");
   EXPECT_THAT(names_of(play.next().starts), ElementsAre("run-b", "run-c"));
   play.succeed("c", {{"by", "carol"}});
@@ -405,8 +405,8 @@ TEST(RunDecide, RunsADiamondAndPassesOutputsOn) {
   EXPECT_EQ(play.status().message, "4 of 4 steps succeeded in 3m12s");
   EXPECT_EQ(play.status().outputs, R"({"all":{"b":{"by":7}}})");
   EXPECT_EQ(play.status().progress, "4/4");
-  EXPECT_TRUE(condition(play.status(), api::condition::kReady));
-  EXPECT_FALSE(condition(play.status(), api::condition::kStalled));
+  EXPECT_TRUE(has_condition(play.status(), api::condition::kReady));
+  EXPECT_FALSE(has_condition(play.status(), api::condition::kStalled));
 }
 
 TEST(RunDecide, HonoursParallelism) {

@@ -16,6 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using fakes::Fault;
+using specs::kByHand;
 using specs::spec;
 using specs::step;
 using ::testing::Contains;
@@ -26,8 +27,6 @@ using ::testing::IsSupersetOf;
 using ::testing::Pair;
 using ::testing::StartsWith;
 using ::testing::UnorderedElementsAre;
-
-const Json kByHand = {{"triggers", Json::array()}};
 
 Json inline_run(const Json& definition, const Json& more = Json::object()) {
   Json result = {{"workflowSpec", definition}};

@@ -9,6 +9,9 @@
 
 namespace convoke::workflow::specs {
 
+// A definition with this has no trigger: who wants a run creates it.
+inline const Json kByHand = {{"triggers", Json::array()}};
+
 // A step of type "work" with these dependencies; `more` is merged over it.
 Json step(const std::string& name, const std::vector<std::string>& depends_on = {},
           const Json& more = Json::object());

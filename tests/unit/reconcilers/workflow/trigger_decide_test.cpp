@@ -38,9 +38,10 @@ Json with_triggers(std::vector<Json> triggers, const Json& more = Json::object()
 }
 
 // A Workflow on a wall clock of its own, whose runs live until they are ended.
-class Play {
+class TriggerPlay {
  public:
-  explicit Play(const Json& spec, const std::string& now = "2026-01-01T00:10:00Z") : now_(*parse_time(now)) {
+  explicit TriggerPlay(const Json& spec, const std::string& now = "2026-01-01T00:10:00Z")
+      : now_(*parse_time(now)) {
     workflow_.meta = {"ns", "flow", "flow-uid", "1", 0, {}, {}, {}, {}, {}, {}};
     edit(spec);
     next();
@@ -136,7 +137,7 @@ std::string run_at(const std::string& time, const std::string& prefix = "flow-")
 }
 
 TEST(ScheduleTrigger, StartsOneRunForEachTime) {
-  Play play(with_triggers({hourly()}));
+  TriggerPlay play(with_triggers({hourly()}));
   EXPECT_THAT(play.runs, IsEmpty()) << "00:00 was before the Workflow";
   EXPECT_EQ(play.status().next_schedule_time, "2026-01-01T01:00:00Z");
   EXPECT_EQ(play.wake, "2026-01-01T01:00:00Z");
@@ -153,13 +154,13 @@ TEST(ScheduleTrigger, StartsOneRunForEachTime) {
 }
 
 TEST(ScheduleTrigger, TheRunSaysWhyItIsThere) {
-  Play play(with_triggers({{{"type", "Schedule"},
-                            {"name", "nightly"},
-                            {"schedule",
-                             {{"cron", "0 3 * * *"},
-                              {"timeZone", "Europe/Berlin"},
-                              {"parameters", {{"day", "$(schedule.time)"}}}}}}},
-                          {{"parameters", {{{"name", "day"}, {"required", true}}}}}));
+  TriggerPlay play(with_triggers({{{"type", "Schedule"},
+                                   {"name", "nightly"},
+                                   {"schedule",
+                                    {{"cron", "0 3 * * *"},
+                                     {"timeZone", "Europe/Berlin"},
+                                     {"parameters", {{"day", "$(schedule.time)"}}}}}}},
+                                 {{"parameters", {{{"name", "day"}, {"required", true}}}}}));
   ASSERT_THAT(play.at("2026-01-01T02:00:05Z"), ElementsAre(run_at("2026-01-01T02:00:00Z", "flow-nightly-")));
   const Json& run = play.last_manifest;
   EXPECT_EQ(run["spec"]["triggeredBy"], "Schedule/nightly");
@@ -172,7 +173,7 @@ TEST(ScheduleTrigger, TheRunSaysWhyItIsThere) {
 }
 
 TEST(ScheduleTrigger, ARestartBetweenTheRunAndTheStatusStartsNoSecondRun) {
-  Play play(with_triggers({hourly()}));
+  TriggerPlay play(with_triggers({hourly()}));
   play.set_clock("2026-01-01T01:00:00Z");
   EXPECT_THAT(play.next(true), SizeIs(1));
   EXPECT_THAT(play.at("2026-01-01T01:00:30Z"), IsEmpty());
@@ -181,7 +182,7 @@ TEST(ScheduleTrigger, ARestartBetweenTheRunAndTheStatusStartsNoSecondRun) {
 }
 
 TEST(ScheduleTrigger, ARunThatWasMadeBeforeARestartWasNotMissed) {
-  Play play(with_triggers({hourly()}));
+  TriggerPlay play(with_triggers({hourly()}));
   play.set_clock("2026-01-01T01:00:00Z");
   play.next(true);
   EXPECT_THAT(play.at("2026-01-01T02:00:30Z"), SizeIs(1));
@@ -189,14 +190,14 @@ TEST(ScheduleTrigger, ARunThatWasMadeBeforeARestartWasNotMissed) {
 }
 
 TEST(ScheduleTrigger, ADeletedRunIsNotStartedAgain) {
-  Play play(with_triggers({hourly()}));
+  TriggerPlay play(with_triggers({hourly()}));
   EXPECT_THAT(play.at("2026-01-01T01:00:00Z"), SizeIs(1));
   play.delete_runs();
   EXPECT_THAT(play.at("2026-01-01T01:00:20Z"), IsEmpty());
 }
 
 TEST(ScheduleTrigger, AClockThatIsSetBackFiresNothingAgain) {
-  Play play(with_triggers({hourly()}));
+  TriggerPlay play(with_triggers({hourly()}));
   EXPECT_THAT(play.at("2026-01-01T01:00:00Z"), SizeIs(1));
   play.delete_runs();
   EXPECT_THAT(play.at("2026-01-01T00:30:00Z"), IsEmpty());
@@ -209,7 +210,7 @@ TEST(ScheduleTrigger, AClockThatIsSetBackFiresNothingAgain) {
 }
 
 TEST(ScheduleTrigger, AfterDowntimeTheLatestTimeIsMadeUpForAndTheOthersAreCounted) {
-  Play play(with_triggers({hourly()}));
+  TriggerPlay play(with_triggers({hourly()}));
   EXPECT_THAT(play.at("2026-01-01T05:30:00Z"), ElementsAre(run_at("2026-01-01T05:00:00Z")));
   EXPECT_EQ(play.row().missed, 4);
   EXPECT_THAT(
@@ -221,7 +222,7 @@ TEST(ScheduleTrigger, AfterDowntimeTheLatestTimeIsMadeUpForAndTheOthersAreCounte
 }
 
 TEST(ScheduleTrigger, AfterTheStartingDeadlineATimeIsOnlyMissed) {
-  Play play(with_triggers({hourly({{"startingDeadline", "10m"}})}));
+  TriggerPlay play(with_triggers({hourly({{"startingDeadline", "10m"}})}));
   EXPECT_THAT(play.at("2026-01-01T02:10:01Z"), IsEmpty());
   EXPECT_EQ(play.row().missed, 2);
   EXPECT_EQ(play.row().last_schedule_time, "");
@@ -230,7 +231,7 @@ TEST(ScheduleTrigger, AfterTheStartingDeadlineATimeIsOnlyMissed) {
 }
 
 TEST(ScheduleTrigger, ForbidLeavesOutATimeWhileARunGoesOn) {
-  Play play(with_triggers({hourly({{"concurrencyPolicy", "Forbid"}})}));
+  TriggerPlay play(with_triggers({hourly({{"concurrencyPolicy", "Forbid"}})}));
   const auto first = play.at("2026-01-01T01:00:00Z");
   EXPECT_THAT(play.at("2026-01-01T02:00:00Z"), IsEmpty());
   EXPECT_EQ(play.row().skipped, 1);
@@ -241,7 +242,7 @@ TEST(ScheduleTrigger, ForbidLeavesOutATimeWhileARunGoesOn) {
 }
 
 TEST(ScheduleTrigger, ARunThatWasStartedByHandDoesNotForbid) {
-  Play play(with_triggers({hourly({{"concurrencyPolicy", "Forbid"}})}));
+  TriggerPlay play(with_triggers({hourly({{"concurrencyPolicy", "Forbid"}})}));
   auto by_hand = std::make_shared<api::WorkflowRun>();
   by_hand->meta.name = "by-hand";
   by_hand->spec.workflow_name = "flow";
@@ -250,7 +251,7 @@ TEST(ScheduleTrigger, ARunThatWasStartedByHandDoesNotForbid) {
 }
 
 TEST(ScheduleTrigger, ReplaceCancelsTheRunThatGoesOnAndStartsWhenItHasEnded) {
-  Play play(with_triggers({hourly({{"concurrencyPolicy", "Replace"}})}));
+  TriggerPlay play(with_triggers({hourly({{"concurrencyPolicy", "Replace"}})}));
   const auto first = play.at("2026-01-01T01:00:00Z");
   EXPECT_THAT(play.at("2026-01-01T02:00:00Z"), IsEmpty());
   EXPECT_EQ(play.cancelled, 1u);
@@ -263,7 +264,7 @@ TEST(ScheduleTrigger, ReplaceCancelsTheRunThatGoesOnAndStartsWhenItHasEnded) {
 }
 
 TEST(ScheduleTrigger, WhatWasDueWhileSuspendedIsNotCaughtUp) {
-  Play play(with_triggers({hourly()}));
+  TriggerPlay play(with_triggers({hourly()}));
   play.edit(with_triggers({hourly()}, {{"suspend", true}}));
   EXPECT_THAT(play.at("2026-01-01T00:20:00Z"), IsEmpty());
   EXPECT_EQ(play.status().next_schedule_time, "");
@@ -276,7 +277,7 @@ TEST(ScheduleTrigger, WhatWasDueWhileSuspendedIsNotCaughtUp) {
 }
 
 TEST(ScheduleTrigger, AChangedScheduleBeginsAnew) {
-  Play play(with_triggers({hourly({{"cron", "0 9 * * *"}})}));
+  TriggerPlay play(with_triggers({hourly({{"cron", "0 9 * * *"}})}));
   play.edit(with_triggers({hourly({{"cron", "*/5 * * * *"}})}));
   EXPECT_THAT(play.at("2026-01-01T08:01:00Z"), IsEmpty())
       << "nothing was missed by a schedule that was not there";
@@ -284,7 +285,7 @@ TEST(ScheduleTrigger, AChangedScheduleBeginsAnew) {
 }
 
 TEST(ScheduleTrigger, ARefusedRunStaysDueAndSaysWhy) {
-  Play play(with_triggers({hourly()}));
+  TriggerPlay play(with_triggers({hourly()}));
   play.refused["schedule"] = Error{ErrorCode::Forbidden, "exceeded quota: runs"};
   EXPECT_THAT(play.at("2026-01-01T01:00:00Z"), IsEmpty());
   EXPECT_THAT(play.row().message, HasSubstr("exceeded quota"));
@@ -297,7 +298,7 @@ TEST(ScheduleTrigger, ARefusedRunStaysDueAndSaysWhy) {
 }
 
 TEST(ScheduleTrigger, AForeignRunOfThatNameGivesTheRunAnotherName) {
-  Play play(with_triggers({hourly()}));
+  TriggerPlay play(with_triggers({hourly()}));
   play.names_taken = {run_at("2026-01-01T01:00:00Z")};
   const auto names = play.at("2026-01-01T01:00:00Z");
   ASSERT_THAT(names, SizeIs(1));
@@ -310,7 +311,7 @@ TEST(ScheduleTrigger, SeveralHaveNamesAndTheNextTimeIsTheFirstOfAll) {
   a["name"] = "a";
   Json b = hourly({{"cron", "30 * * * *"}});
   b["name"] = "b";
-  Play play(with_triggers({a, b}));
+  TriggerPlay play(with_triggers({a, b}));
   EXPECT_EQ(play.status().next_schedule_time, "2026-01-01T00:30:00Z");
   EXPECT_THAT(play.at("2026-01-01T01:00:00Z"), ElementsAre(run_at("2026-01-01T01:00:00Z", "flow-a-"),
                                                            run_at("2026-01-01T00:30:00Z", "flow-b-")));
@@ -335,7 +336,7 @@ Json changed(const std::string& step_name, const Json& more = Json::object()) {
 }
 
 TEST(ChangeTrigger, StartsOneRunForEachNewRevisionButTheFirst) {
-  Play play(changed("a"));
+  TriggerPlay play(changed("a"));
   EXPECT_THAT(play.runs, IsEmpty());
   play.edit(changed("b"));
   EXPECT_THAT(play.next(), ElementsAre(::testing::StartsWith("flow-rev2-")));
@@ -352,7 +353,7 @@ TEST(ChangeTrigger, StartsOneRunForEachNewRevisionButTheFirst) {
 }
 
 TEST(ChangeTrigger, ARestartBetweenTheRunAndTheStatusStartsNoSecondRun) {
-  Play play(changed("a"));
+  TriggerPlay play(changed("a"));
   play.edit(changed("b"));
   EXPECT_THAT(play.next(true), SizeIs(1));
   EXPECT_THAT(play.next(), IsEmpty());
@@ -360,7 +361,7 @@ TEST(ChangeTrigger, ARestartBetweenTheRunAndTheStatusStartsNoSecondRun) {
 }
 
 TEST(ChangeTrigger, AChangeWhileSuspendedIsNotCaughtUp) {
-  Play play(changed("a"));
+  TriggerPlay play(changed("a"));
   play.edit(changed("b", {{"suspend", true}}));
   EXPECT_THAT(play.next(), IsEmpty());
   play.edit(changed("b"));
@@ -370,7 +371,7 @@ TEST(ChangeTrigger, AChangeWhileSuspendedIsNotCaughtUp) {
 }
 
 TEST(ChangeTrigger, AnInvalidChangeStartsNothingUntilItIsMended) {
-  Play play(changed("a"));
+  TriggerPlay play(changed("a"));
   play.edit(spec({step("a", {"nowhere"})}, {{"triggers", {kChange}}}));
   EXPECT_THAT(play.next(), IsEmpty());
   play.edit(changed("b"));
@@ -378,7 +379,7 @@ TEST(ChangeTrigger, AnInvalidChangeStartsNothingUntilItIsMended) {
 }
 
 TEST(ChangeTrigger, OneThatIsAddedTakesWhatIsThereForSeen) {
-  Play play(spec({step("a")}, {{"triggers", Json::array()}}));
+  TriggerPlay play(spec({step("a")}, {{"triggers", Json::array()}}));
   play.edit(changed("a"));
   EXPECT_THAT(play.next(), IsEmpty());
   play.edit(changed("b"));
@@ -386,7 +387,7 @@ TEST(ChangeTrigger, OneThatIsAddedTakesWhatIsThereForSeen) {
 }
 
 TEST(ChangeTrigger, WithCreateTheFirstRevisionHasOneRun) {
-  Play play(spec({step("a")}, {{"triggers", {{{"type", "Create"}}, kChange}}}));
+  TriggerPlay play(spec({step("a")}, {{"triggers", {{{"type", "Create"}}, kChange}}}));
   EXPECT_THAT(play.runs, SizeIs(1));
   play.edit(spec({step("b")}, {{"triggers", {{{"type", "Create"}}, kChange}}}));
   EXPECT_THAT(play.next(), SizeIs(1));
@@ -394,8 +395,8 @@ TEST(ChangeTrigger, WithCreateTheFirstRevisionHasOneRun) {
 }
 
 TEST(EventTrigger, EventsWhoseRunsAreDeletedAreRemembered) {
-  Play play(with_triggers({{{"type", "Event"}, {"event", {{"type", "push"}}}}},
-                          {{"historyLimits", {{"succeeded", 0}}}}));
+  TriggerPlay play(with_triggers({{{"type", "Event"}, {"event", {{"type", "push"}}}}},
+                                 {{"historyLimits", {{"succeeded", 0}}}}));
   EXPECT_THAT(play.ready_message(), HasSubstr("trigger Event waits for events of the type \"push\""));
   for (int i = 0; i < 250; ++i) {
     auto run = std::make_shared<api::WorkflowRun>();

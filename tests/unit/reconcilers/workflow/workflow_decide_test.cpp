@@ -22,9 +22,9 @@ using ::testing::SizeIs;
 using ::testing::StartsWith;
 
 // A Workflow that is decided on generation by generation.
-class Play {
+class WorkflowPlay {
  public:
-  explicit Play(const Json& spec) {
+  explicit WorkflowPlay(const Json& spec) {
     workflow_.meta = {"ns", "flow", "flow-uid", "1", 0, {}, {}, {}, {}, {}, {}};
     edit(spec);
   }
@@ -71,7 +71,7 @@ class Play {
 };
 
 TEST(WorkflowDecide, AnInvalidDefinitionStallsAndIsSaidOnceForEachGeneration) {
-  Play play(spec({step("a", {"b"}), step("b", {"a"})}));
+  WorkflowPlay play(spec({step("a", {"b"}), step("b", {"a"})}));
   auto decision = play.next();
   EXPECT_EQ(play.status().phase, "Invalid");
   EXPECT_FALSE(play.condition(api::condition::kReady));
@@ -90,7 +90,7 @@ TEST(WorkflowDecide, AnInvalidDefinitionStallsAndIsSaidOnceForEachGeneration) {
 }
 
 TEST(WorkflowDecide, AnInvalidEditKeepsTheLastRevisionAndHeals) {
-  Play play(spec({step("a")}));
+  WorkflowPlay play(spec({step("a")}));
   play.next();
   const auto revision = play.status().current_revision;
   play.edit(spec({}));
@@ -104,7 +104,7 @@ TEST(WorkflowDecide, AnInvalidEditKeepsTheLastRevisionAndHeals) {
 }
 
 TEST(WorkflowDecide, CreateRunsOnceInTheLifeOfAWorkflow) {
-  Play play(spec({step("a")}));
+  WorkflowPlay play(spec({step("a")}));
   const auto first = play.next();
   ASSERT_THAT(first.create_runs, SizeIs(1));
   const Json& run = first.create_runs[0].manifest;
@@ -121,7 +121,7 @@ TEST(WorkflowDecide, CreateRunsOnceInTheLifeOfAWorkflow) {
 }
 
 TEST(WorkflowDecide, ARunThatWasMadeBeforeACrashIsOnlyRecorded) {
-  Play play(spec({step("a")}));
+  WorkflowPlay play(spec({step("a")}));
   auto run = std::make_shared<api::WorkflowRun>();
   run->meta.name = created_run_name("flow", "flow-uid");
   run->meta.owner_references.push_back({"convoke.dev/v1alpha1", "Workflow", "flow", "flow-uid", true, false});
@@ -132,7 +132,7 @@ TEST(WorkflowDecide, ARunThatWasMadeBeforeACrashIsOnlyRecorded) {
 }
 
 TEST(WorkflowDecide, CreateWaitsWhileSuspended) {
-  Play play(spec({step("a")}, {{"suspend", true}}));
+  WorkflowPlay play(spec({step("a")}, {{"suspend", true}}));
   EXPECT_THAT(play.next().create_runs, IsEmpty());
   EXPECT_EQ(play.status().phase, "Suspended");
   EXPECT_TRUE(play.condition(api::condition::kReady));
@@ -141,20 +141,20 @@ TEST(WorkflowDecide, CreateWaitsWhileSuspended) {
 }
 
 TEST(WorkflowDecide, ARequiredParameterMeansByHand) {
-  Play play(spec({step("a")}, {{"parameters", {{{"name", "env"}, {"required", true}}}}}));
+  WorkflowPlay play(spec({step("a")}, {{"parameters", {{{"name", "env"}, {"required", true}}}}}));
   EXPECT_THAT(play.next().create_runs, IsEmpty());
   EXPECT_EQ(play.status().phase, "Ready");
   EXPECT_THAT(play.ready_message(), HasSubstr("parameter \"env\" is required and has no default"));
 }
 
 TEST(WorkflowDecide, NoTriggersMeanByHand) {
-  Play play(spec({step("a")}, {{"triggers", Json::array()}}));
+  WorkflowPlay play(spec({step("a")}, {{"triggers", Json::array()}}));
   EXPECT_THAT(play.next().create_runs, IsEmpty());
   EXPECT_THAT(play.ready_message(), HasSubstr("runs start by hand"));
 }
 
 TEST(WorkflowDecide, RevisionsAreNumberedAndComeBack) {
-  Play play(spec({step("a")}, {{"triggers", Json::array()}}));
+  WorkflowPlay play(spec({step("a")}, {{"triggers", Json::array()}}));
   EXPECT_TRUE(play.next().create_revision);
   EXPECT_EQ(play.status().current_revision_number, 1);
   const auto first = play.status().current_revision;
@@ -171,7 +171,7 @@ TEST(WorkflowDecide, RevisionsAreNumberedAndComeBack) {
 }
 
 TEST(WorkflowDecide, EditsThatDoNotConcernRunsMakeNoRevision) {
-  Play play(spec({step("a")}));
+  WorkflowPlay play(spec({step("a")}));
   play.next();
   play.edit(spec({step("a")}, {{"description", "better"}, {"historyLimits", {{"succeeded", 1}}}}));
   EXPECT_FALSE(play.next().create_revision);
@@ -179,14 +179,14 @@ TEST(WorkflowDecide, EditsThatDoNotConcernRunsMakeNoRevision) {
 }
 
 TEST(WorkflowDecide, ADeletedRevisionIsMadeAgain) {
-  Play play(spec({step("a")}));
+  WorkflowPlay play(spec({step("a")}));
   play.next();
   play.revisions.clear();
   EXPECT_TRUE(play.next().create_revision);
 }
 
 TEST(WorkflowDecide, TakenNamesGiveWay) {
-  Play play(spec({step("a")}));
+  WorkflowPlay play(spec({step("a")}));
   play.revision_name_taken = true;
   play.run_names_taken = {created_run_name("flow", "flow-uid")};
   const auto decision = play.next();
@@ -198,7 +198,7 @@ TEST(WorkflowDecide, TakenNamesGiveWay) {
 }
 
 TEST(WorkflowDecide, CountsRunsAndNamesTheLast) {
-  Play play(spec({step("a")}, {{"triggers", Json::array()}}));
+  WorkflowPlay play(spec({step("a")}, {{"triggers", Json::array()}}));
   play.next();
   const auto before = play.status();
   for (const char* name : {"one", "two"}) {

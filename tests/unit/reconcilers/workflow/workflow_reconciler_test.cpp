@@ -15,6 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using fakes::Fault;
+using specs::kByHand;
 using specs::spec;
 using specs::step;
 using ::testing::Contains;
@@ -25,8 +26,6 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
-
-const Json kByHand = {{"triggers", Json::array()}};
 
 std::string created_run(const World& world) {
   return created_run_name("flow", world.workflow("flow")["metadata"]["uid"]);
