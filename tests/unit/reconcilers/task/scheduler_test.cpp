@@ -1007,7 +1007,8 @@ TEST_P(SchedulerModelTest, DecidesAsIfItScannedEverything) {
   }
 }
 
-// With clang it is for the sanitizers, which take ten times as long, and to which a few seeds show as much as many.
+// With clang it is for the sanitizers, which take ten times as long, and to which a few seeds show as much as
+// many.
 #ifdef __clang__
 constexpr std::uint64_t kModelSeeds = 4;
 #else
