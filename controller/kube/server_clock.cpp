@@ -11,7 +11,6 @@ namespace convoke::kube {
 
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Duration kTolerance = seconds(5);

@@ -9,7 +9,6 @@ namespace {
 
 using api::AttemptOutcome;
 using api::DispatchMode;
-using api::TaskPhase;
 
 bool ended_by_itself(AttemptOutcome outcome) {
   return outcome == AttemptOutcome::Succeeded || outcome == AttemptOutcome::Failed ||

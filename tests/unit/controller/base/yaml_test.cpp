@@ -6,8 +6,6 @@
 namespace convoke {
 namespace {
 
-using testing::HasSubstr;
-
 std::size_t count(const std::string& text) {
   return load_yaml_documents(text).size();
 }

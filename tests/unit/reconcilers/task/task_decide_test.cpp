@@ -14,7 +14,6 @@ using namespace testing;
 using api::AttemptOutcome;
 using api::ReportState;
 using api::TaskPhase;
-using runtime::EventType;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
